@@ -1,0 +1,52 @@
+# What `cmake --install` puts where: libraries, headers, CMake package, pkg-config file, model, and the fetched oneDNN.
+include(CMakePackageConfigHelpers)
+
+# A oneDNN that cmake/setup.sh fetched into the build folder goes along, into a folder of ours; one of the system stays where it is.
+set(RTV_BUNDLE_ONEDNN OFF)
+if(RTV_WITH_ONEDNN)
+  get_target_property(onednn_file DNNL::dnnl LOCATION)
+  get_filename_component(onednn_file "${onednn_file}" REALPATH)
+  cmake_path(GET onednn_file PARENT_PATH onednn_folder)
+  cmake_path(IS_PREFIX PROJECT_SOURCE_DIR "${onednn_file}" NORMALIZE RTV_BUNDLE_ONEDNN)
+endif()
+set(private_folder ${CMAKE_INSTALL_LIBDIR}/retrieve)
+if(RTV_BUNDLE_ONEDNN)
+  install(FILES ${onednn_file} DESTINATION ${private_folder} RENAME libdnnl.so.3)
+  install(DIRECTORY ${onednn_folder}/../share/doc/onednn/ DESTINATION ${CMAKE_INSTALL_DOCDIR}/onednn)
+  set_target_properties(retrieve_shared PROPERTIES INSTALL_RPATH "$ORIGIN/retrieve")
+else()
+  set_target_properties(retrieve_shared PROPERTIES INSTALL_RPATH_USE_LINK_PATH ON)
+endif()
+
+install(TARGETS retrieve_shared EXPORT retrieve-targets)
+install(TARGETS retrieve_static retrieve_dependencies EXPORT retrieve-static-targets)
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/retrieve DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
+file(GLOB models CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/examples/models/*)
+install(FILES ${models} DESTINATION ${CMAKE_INSTALL_DATADIR}/retrieve/models)
+
+set(package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/retrieve)
+install(EXPORT retrieve-targets NAMESPACE retrieve:: DESTINATION ${package_folder})
+install(EXPORT retrieve-static-targets NAMESPACE retrieve:: DESTINATION ${package_folder})
+configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/retrieve-config.cmake.in ${PROJECT_BINARY_DIR}/retrieve-config.cmake
+  INSTALL_DESTINATION ${package_folder} PATH_VARS private_folder)
+write_basic_package_version_file(${PROJECT_BINARY_DIR}/retrieve-config-version.cmake COMPATIBILITY SameMinorVersion)
+install(FILES ${PROJECT_BINARY_DIR}/retrieve-config.cmake ${PROJECT_BINARY_DIR}/retrieve-config-version.cmake
+  DESTINATION ${package_folder})
+
+# What the static archive needs goes to pkg-config as plain names, not as required modules: a user of the shared library needs none of it.
+file(RELATIVE_PATH pc_prefix /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
+set(pc_private "-ljpeg -lpng -lz -lcjson -lminizip -lsodium -lxxhash -pthread -lm")
+if(RTV_BUNDLE_ONEDNN)
+  string(APPEND pc_private " \${libdir}/retrieve/libdnnl.so.3 -Wl,-rpath,\${libdir}/retrieve")
+elseif(RTV_WITH_ONEDNN)
+  if(NOT onednn_folder IN_LIST CMAKE_C_IMPLICIT_LINK_DIRECTORIES)
+    string(APPEND pc_private " -L${onednn_folder} -Wl,-rpath,${onednn_folder}")
+  endif()
+  string(APPEND pc_private " -ldnnl")
+endif()
+if(OpenMP_C_FOUND)
+  string(APPEND pc_private " ${OpenMP_C_FLAGS}")
+endif()
+configure_file(${PROJECT_SOURCE_DIR}/cmake/retrieve.pc.in ${PROJECT_BINARY_DIR}/retrieve.pc @ONLY)
+install(FILES ${PROJECT_BINARY_DIR}/retrieve.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
