@@ -1,0 +1,154 @@
+/* base_writer.c - a file that takes the place of another, whole or not at all. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/base_file.h"
+
+enum { SUFFIX_SIZE = 40, SUFFIX_MOST = 26 }; /* ".tmp.<pid>.<attempt>": room for it, and its longest */
+
+struct rtvi_writer {
+    const rtvi_env *env;
+    const char *module;
+    char *path;      /* the target */
+    char *temporary; /* beside it, so that the rename stays within one file system */
+    int file;
+};
+
+static int32_t fail(const rtvi_writer *writer, const char *what, rtv_error *error) {
+    return rtvi_error_set_os(error, errno, "%s: cannot %s \"%s\"", writer->module, what, writer->path);
+}
+
+/* Where the suffix begins: after the target's path, but for a name so long that the suffix would take it beyond what file systems have. */
+static size_t suffix_at(const char *path, size_t length) {
+    const char *slash = strrchr(path, '/');
+    const size_t name = slash ? (size_t)(slash - path) + 1 : 0;
+    return length - name > NAME_MAX - SUFFIX_MOST ? name + NAME_MAX - SUFFIX_MOST : length;
+}
+
+/* Opens a new file beside the target, with the mode that the process's umask leaves, or that of the file it will replace. */
+static int open_beside(rtvi_writer *writer, size_t length) {
+    struct stat info;
+    int file = -1;
+    for (unsigned attempt = 0; attempt < 1000 && file < 0; attempt++) {
+        snprintf(writer->temporary + length, SUFFIX_SIZE, ".tmp.%ld.%u", (long)getpid(), attempt);
+        file = open(writer->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        if (file < 0 && errno != EEXIST) break;
+    }
+    if (file < 0) {
+        int reason = errno;
+        writer->temporary[0] = 0; /* not ours to remove */
+        errno = reason;
+    } else if (stat(writer->path, &info) == 0 && fchmod(file, info.st_mode & 0777) != 0) {
+        errno = 0; /* a file system without modes, or another owner's file: the umask's mode is as good */
+    }
+    return file;
+}
+
+/* The file behind a symbolic link is replaced, not the link. */
+static char *resolve(const rtvi_env *env, const char *path) {
+    char *resolved = realpath(path, NULL), *copy = rtvi_copy_string(env, resolved ? resolved : path, strlen(resolved ? resolved : path));
+    free(resolved);
+    return copy;
+}
+
+int32_t rtvi_writer_open(const rtvi_env *env, const char *module, const char *path, rtvi_writer **out, rtv_error *error) {
+    rtvi_writer *writer;
+    struct stat info;
+    size_t length;
+    int32_t status;
+    if (stat(path, &info) == 0 && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode)) /* /dev/null must stay; a folder refuses by itself */
+        return rtvi_error_set(error, RTV_E_IO, "%s: \"%s\" is not a regular file", module, path);
+    writer = rtvi_alloc_zero(env, 1, sizeof *writer);
+    if (!writer) return rtvi_error_out_of_memory(error, module, sizeof *writer);
+    writer->env = env;
+    writer->module = module;
+    writer->file = -1;
+    writer->path = resolve(env, path);
+    length = writer->path ? strlen(writer->path) : 0;
+    writer->temporary = rtvi_alloc(env, length + SUFFIX_SIZE, 1);
+    if (!writer->path || !writer->temporary) {
+        status = rtvi_error_out_of_memory(error, module, length);
+        if (writer->temporary) writer->temporary[0] = 0;
+        rtvi_writer_abort(writer);
+        return status;
+    }
+    memcpy(writer->temporary, writer->path, length);
+    writer->file = open_beside(writer, suffix_at(writer->path, length));
+    if (writer->file < 0) {
+        status = fail(writer, "write", error);
+        rtvi_writer_abort(writer);
+        return status;
+    }
+    *out = writer;
+    return RTV_OK;
+}
+
+int32_t rtvi_writer_write(rtvi_writer *writer, const void *data, size_t size, rtv_error *error) {
+    for (size_t done = 0; done < size;) {
+        ssize_t put = write(writer->file, (const uint8_t *)data + done, size - done);
+        if (put < 0 && errno == EINTR) continue;
+        if (put < 0) return fail(writer, "write", error);
+        done += (size_t)put;
+    }
+    return RTV_OK;
+}
+
+int32_t rtvi_writer_patch(rtvi_writer *writer, uint64_t offset, const void *data, size_t size, rtv_error *error) {
+    for (size_t done = 0; done < size;) {
+        ssize_t put = pwrite(writer->file, (const uint8_t *)data + done, size - done, (off_t)(offset + done));
+        if (put < 0 && errno == EINTR) continue;
+        if (put < 0) return fail(writer, "write", error);
+        done += (size_t)put;
+    }
+    return RTV_OK;
+}
+
+/* Makes the rename itself durable. A file system that cannot sync a folder (EINVAL) has no such promise to make, and neither has a folder
+ * that may be written but not listed: the new file is in place, which is what was asked for. */
+static int sync_folder(rtvi_writer *writer) {
+    const char *slash = strrchr(writer->path, '/');
+    size_t length = slash ? (size_t)(slash - writer->path) + 1 : 1;
+    char *folder = writer->temporary; /* no longer needed and long enough: nothing may fail for want of memory after the rename */
+    int file, result;
+    memcpy(folder, slash ? writer->path : ".", length);
+    folder[length] = 0;
+    file = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    folder[0] = 0; /* nothing left to remove */
+    if (file < 0) return errno == EACCES ? 0 : -1;
+    result = fsync(file) == 0 || errno == EINVAL ? 0 : errno;
+    close(file);
+    errno = result;
+    return result ? -1 : 0;
+}
+
+int32_t rtvi_writer_commit(rtvi_writer *writer, rtv_error *error) {
+    int32_t status = RTV_OK;
+    int closed;
+    if (fsync(writer->file) != 0 && errno != EINVAL && errno != EROFS) status = fail(writer, "write", error);
+    closed = close(writer->file);
+    writer->file = -1;
+    if (status == RTV_OK && closed != 0) status = fail(writer, "write", error);
+    if (status == RTV_OK && rename(writer->temporary, writer->path) != 0) status = fail(writer, "replace", error);
+    if (status == RTV_OK) {
+        if (sync_folder(writer) != 0) status = fail(writer, "sync the folder of", error);
+    }
+    rtvi_writer_abort(writer);
+    return status;
+}
+
+void rtvi_writer_abort(rtvi_writer *writer) {
+    const rtvi_env *env;
+    if (!writer) return;
+    env = writer->env;
+    if (writer->file >= 0) close(writer->file);
+    if (writer->temporary && writer->temporary[0] && writer->path) unlink(writer->temporary);
+    rtvi_free(env, writer->temporary);
+    rtvi_free(env, writer->path);
+    rtvi_free(env, writer);
+}
