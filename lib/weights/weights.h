@@ -1,0 +1,32 @@
+/* weights.h - a checkpoint as a table of named tensors, whatever its container. */
+#ifndef RTVI_WEIGHTS_H
+#define RTVI_WEIGHTS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/base_file.h"
+#include "tensor/tensor.h"
+
+typedef struct rtvi_weight {
+    const char *name;   /* as in the file, after wrappers ("state_dict", "model") and prefixes ("module.") are taken off */
+    rtvi_tensor tensor; /* data points into the source where it can, else into memory of the table */
+    int used;           /* for whoever consumes the table: marks what it took */
+} rtvi_weight;
+
+/* In the order of the file. */
+typedef struct rtvi_weights rtvi_weights;
+
+/* Tells the container by its first bytes: PyTorch zip, PyTorch legacy pickle stream, safetensors. Takes the source over (also on failure,
+ * when it is closed). Buffers that thop adds (total_ops, total_params) are left out. Two tensors of one name are an error. */
+int32_t rtvi_weights_read(rtvi_source *source, rtvi_weights **weights, rtv_error *error);
+void rtvi_weights_close(rtvi_weights *weights);
+
+size_t rtvi_weights_count(const rtvi_weights *weights);
+rtvi_weight *rtvi_weights_at(rtvi_weights *weights, size_t i);
+/* NULL when there is none. */
+rtvi_weight *rtvi_weights_find(rtvi_weights *weights, const char *name);
+const char *rtvi_weights_file(const rtvi_weights *weights); /* for messages */
+const rtvi_source *rtvi_weights_source(const rtvi_weights *weights);
+
+#endif
