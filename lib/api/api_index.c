@@ -1,0 +1,210 @@
+/* api_index.c - index.h. */
+#include <math.h>
+#include <string.h>
+
+#include "api/api_handles.h"
+
+/* Takes the runtime's reference over when flat is there. */
+static int32_t wrap(rtv_runtime *runtime, rtvi_flat *flat, rtv_index **out, rtv_error *error) {
+    rtv_index *index = rtvi_alloc_zero(&runtime->env, 1, sizeof *index);
+    if (!index) {
+        rtvi_flat_destroy(flat);
+        return rtvi_error_out_of_memory(error, "index", sizeof *index);
+    }
+    atomic_init(&index->references, 1);
+    index->runtime = runtime;
+    index->flat = flat;
+    *out = index;
+    return rtvi_error_clear(error);
+}
+
+/* The runtime for a new index: taken, and usable in this process. */
+static int32_t begin(rtv_runtime *given, rtv_runtime **runtime, rtv_error *error) {
+    int32_t status = rtvi_runtime_take(given, runtime, error);
+    if (status != RTV_OK) return status;
+    status = rtvi_team_check((*runtime)->team, error);
+    if (status != RTV_OK) rtv_runtime_free(*runtime);
+    return status;
+}
+
+static int32_t create(int32_t dim, const char *fingerprint, const char *model_name, rtv_runtime *given, rtv_index **index,
+                      rtv_error *error) {
+    rtv_runtime *runtime;
+    rtvi_flat *flat = NULL;
+    int32_t status = begin(given, &runtime, error);
+    if (status != RTV_OK) return status;
+    status = rtvi_flat_create(&runtime->env, dim, &flat, error);
+    if (status == RTV_OK) {
+        rtvi_flat_set_model(flat, fingerprint, model_name);
+        status = wrap(runtime, flat, index, error);
+    }
+    if (status != RTV_OK) rtv_runtime_free(runtime);
+    return status;
+}
+
+int32_t rtv_index_create(int32_t dim, rtv_runtime *runtime, rtv_index **index, rtv_error *error) {
+    RTVI_ENTER(error);
+    RTVI_REQUIRE(index, error, "index is NULL");
+    return create(dim, "", "", runtime, index, error);
+}
+
+int32_t rtv_index_create_for_model(const rtv_model *model, rtv_runtime *runtime, rtv_index **index, rtv_error *error) {
+    rtv_model_info info;
+    int32_t status;
+    RTVI_ENTER(error);
+    RTVI_REQUIRE(model, error, "model is NULL");
+    RTVI_REQUIRE(index, error, "index is NULL");
+    memset(&info, 0, sizeof info);
+    info.struct_size = (uint32_t)sizeof info;
+    status = rtv_model_info_get(model, &info, error);
+    if (status != RTV_OK) return status;
+    return create(info.descriptor_dim, info.fingerprint, info.name, runtime, index, error);
+}
+
+static int32_t open_source(rtv_runtime *runtime, rtvi_source *source, rtv_index **index, rtv_error *error) {
+    rtvi_flat *flat = NULL;
+    int32_t status = rtvi_flat_read(&runtime->env, source, &flat, error);
+    rtvi_source_close(source);
+    return status == RTV_OK ? wrap(runtime, flat, index, error) : status;
+}
+
+int32_t rtv_index_open(const char *path, rtv_runtime *given, rtv_index **index, rtv_error *error) {
+    rtv_runtime *runtime;
+    rtvi_source source;
+    int32_t status;
+    RTVI_ENTER(error);
+    RTVI_REQUIRE(path, error, "path is NULL");
+    RTVI_REQUIRE(index, error, "index is NULL");
+    status = begin(given, &runtime, error);
+    if (status != RTV_OK) return status;
+    status = rtvi_source_open(&runtime->env, "index", path, &source, error);
+    if (status == RTV_OK) status = open_source(runtime, &source, index, error);
+    if (status != RTV_OK) rtv_runtime_free(runtime);
+    return status;
+}
+
+int32_t rtv_index_open_bytes(const void *data, uint64_t size_bytes, rtv_runtime *given, rtv_index **index, rtv_error *error) {
+    rtv_runtime *runtime;
+    rtvi_source source;
+    int32_t status;
+    RTVI_ENTER(error);
+    RTVI_REQUIRE(data, error, "data is NULL");
+    RTVI_REQUIRE(index, error, "index is NULL");
+    status = begin(given, &runtime, error);
+    if (status != RTV_OK) return status;
+    status = rtvi_source_from_memory(&runtime->env, "index", data, size_bytes, 0, &source, error);
+    if (status == RTV_OK) status = open_source(runtime, &source, index, error);
+    if (status != RTV_OK) rtv_runtime_free(runtime);
+    return status;
+}
+
+void rtvi_index_retain(rtv_index *index) { atomic_fetch_add(&index->references, 1); }
+
+void rtv_index_free(rtv_index *index) {
+    rtv_runtime *runtime;
+    if (!index || atomic_fetch_sub(&index->references, 1) != 1) return;
+    runtime = index->runtime;
+    rtvi_flat_destroy(index->flat);
+    rtvi_free(&runtime->env, index);
+    rtv_runtime_free(runtime);
+}
+
+/* What every call on an index asks first: after a fork or on a lane it might wait for ever. */
+static int32_t check(const rtv_index *index, rtv_error *error) {
+    RTVI_REQUIRE(index, error, "index is NULL");
+    return rtvi_team_check(index->runtime->team, error);
+}
+
+int32_t rtv_index_save(rtv_index *index, const char *path, rtv_error *error) {
+    int32_t status;
+    RTVI_ENTER(error);
+    status = check(index, error);
+    if (status != RTV_OK) return status;
+    RTVI_REQUIRE(path, error, "path is NULL");
+    return rtvi_flat_write(index->flat, path, error);
+}
+
+int32_t rtv_index_add(rtv_index *index, const rtv_items *items, int64_t count, rtv_error *error) {
+    rtv_items own;
+    int32_t status;
+    RTVI_ENTER(error);
+    status = check(index, error);
+    if (status != RTV_OK) return status;
+    RTVI_REQUIRE(items, error, "items is NULL");
+    memset(&own, 0, sizeof own);
+    status = rtvi_api_options(&own, sizeof own, items, "rtv_items", error);
+    return status == RTV_OK ? rtvi_flat_add(index->flat, &own, count, error) : status;
+}
+
+int32_t rtv_index_set_class_names(rtv_index *index, int32_t kind, const char *const *names, int64_t count, rtv_error *error) {
+    int32_t status;
+    RTVI_ENTER(error);
+    status = check(index, error);
+    return status == RTV_OK ? rtvi_flat_set_class_names(index->flat, kind, names, count, error) : status;
+}
+
+int32_t rtv_index_class_name(rtv_index *index, int32_t kind, int32_t class_id, char *name, uint64_t capacity, uint64_t *size_bytes,
+                             rtv_error *error) {
+    int32_t status;
+    RTVI_ENTER(error);
+    status = check(index, error);
+    if (status != RTV_OK) return status;
+    RTVI_REQUIRE(name || capacity == 0, error, "name is NULL");
+    return rtvi_flat_class_name(index->flat, kind, class_id, name, capacity, size_bytes, error);
+}
+
+int32_t rtv_index_class_id(rtv_index *index, int32_t kind, const char *name, int32_t *class_id, rtv_error *error) {
+    int32_t status;
+    RTVI_ENTER(error);
+    status = check(index, error);
+    if (status != RTV_OK) return status;
+    RTVI_REQUIRE(name, error, "name is NULL");
+    RTVI_REQUIRE(class_id, error, "class_id is NULL");
+    return rtvi_flat_class_id(index->flat, kind, name, class_id, error);
+}
+
+int32_t rtv_index_info_get(rtv_index *index, rtv_index_info *info, rtv_error *error) {
+    rtv_index_info own;
+    int32_t status;
+    RTVI_ENTER(error);
+    status = check(index, error);
+    if (status != RTV_OK) return status;
+    RTVI_REQUIRE(info, error, "info is NULL");
+    rtvi_flat_info(index->flat, &own);
+    return rtvi_api_info(info, &own, sizeof own, "rtv_index_info", error);
+}
+
+int32_t rtv_index_key(rtv_index *index, int64_t id, char *key, uint64_t capacity, uint64_t *size_bytes, rtv_error *error) {
+    int32_t status;
+    RTVI_ENTER(error);
+    status = check(index, error);
+    if (status != RTV_OK) return status;
+    RTVI_REQUIRE(key || capacity == 0, error, "key is NULL");
+    return rtvi_flat_key(index->flat, id, key, capacity, size_bytes, error);
+}
+
+void rtv_search_options_init_sized(rtv_search_options *options, uint32_t struct_size) {
+    rtv_search_options defaults;
+    memset(&defaults, 0, sizeof defaults);
+    defaults.class_id = -1;
+    defaults.predicted_class = -1;
+    defaults.min_score = -INFINITY;
+    defaults.mode = RTV_MODE_AUTO;
+    rtvi_api_init(options, struct_size, &defaults, sizeof defaults);
+}
+
+int32_t rtv_index_search(rtv_index *index, const float *queries, int64_t count, int64_t k, const rtv_search_options *options, rtv_hit *hits,
+                         int64_t *num_hits, rtv_error *error) {
+    rtv_search_options own;
+    int32_t status;
+    RTVI_ENTER(error);
+    status = check(index, error);
+    if (status != RTV_OK) return status;
+    RTVI_REQUIRE(queries || count == 0, error, "queries is NULL");
+    RTVI_REQUIRE(hits || count == 0, error, "hits is NULL");
+    RTVI_REQUIRE(num_hits || count == 0, error, "num_hits is NULL");
+    rtv_search_options_init(&own);
+    status = rtvi_api_options(&own, sizeof own, options, "rtv_search_options", error);
+    if (status != RTV_OK) return status;
+    return rtvi_flat_search(index->flat, index->runtime->team, queries, count, k, &own, NULL, hits, num_hits, error);
+}

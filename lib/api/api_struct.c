@@ -1,0 +1,42 @@
+/* api_struct.c - structs that grow: reading and writing those of callers compiled against another version. */
+#include <string.h>
+
+#include "api/api_handles.h"
+
+enum { SMALLEST_STRUCT = 8, LARGEST_STRUCT = 65536 }; /* anything else is a struct that was never initialised */
+
+static int32_t given_size(const void *given, const char *type, uint32_t *size, rtv_error *error) {
+    memcpy(size, given, sizeof *size); /* struct_size comes first in all of them */
+    if (*size >= SMALLEST_STRUCT && *size <= LARGEST_STRUCT) return RTV_OK;
+    return rtvi_error_set(error, RTV_E_INVALID_ARGUMENT, "api: struct_size of %s: got %u, expected sizeof(%s)", type, *size, type);
+}
+
+int32_t rtvi_api_options(void *options, size_t size, const void *given, const char *type, rtv_error *error) {
+    const uint32_t own_size = (uint32_t)size;
+    uint32_t theirs;
+    int32_t status;
+    if (!given) return RTV_OK;
+    status = given_size(given, type, &theirs, error);
+    if (status != RTV_OK) return status;
+    for (size_t i = size; i < theirs; i++)
+        if (((const uint8_t *)given)[i] != 0)
+            return rtvi_error_set(error, RTV_E_UNSUPPORTED, "api: %s: byte %zu is set, expected zeros from %zu on: this library is older",
+                                  type, i, size);
+    memcpy(options, given, theirs < size ? theirs : size);
+    memcpy(options, &own_size, sizeof own_size);
+    return RTV_OK;
+}
+
+void rtvi_api_init(void *options, uint32_t struct_size, const void *defaults, size_t size) {
+    if (!options || struct_size < SMALLEST_STRUCT) return;
+    memset(options, 0, struct_size);
+    memcpy(options, defaults, struct_size < size ? struct_size : size);
+    memcpy(options, &struct_size, sizeof struct_size);
+}
+
+int32_t rtvi_api_info(void *info, const void *filled, size_t size, const char *type, rtv_error *error) {
+    uint32_t theirs;
+    int32_t status = given_size(info, type, &theirs, error);
+    if (status == RTV_OK) rtvi_api_init(info, theirs, filled, size);
+    return status;
+}
