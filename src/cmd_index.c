@@ -1,0 +1,191 @@
+/* cmd_index.c - retrieve index: every picture of a folder into an index file. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "class_list.h"
+#include "commands.h"
+#include "files.h"
+#include "output.h"
+#include "progress.h"
+#include "session.h"
+#include "text.h"
+
+enum { OPT_OUTPUT, OPT_CLASS, OPT_MODEL, OPT_THREADS };
+static const option_spec options[] = {
+    [OPT_OUTPUT] = {"output", 'o', "INDEX", "index file to write; an old one is replaced at the end", 1},
+    [OPT_CLASS] = {"class-from-folder", 'c', NULL, "each picture's class is the name of the folder that holds it", 0},
+    [OPT_MODEL] = OPTION_MODEL,
+    [OPT_THREADS] = OPTION_THREADS,
+};
+
+enum { BATCH = 256 };
+
+typedef struct indexing {
+    session session;
+    file_list files;
+    class_list classes;
+    rtv_index *index;
+    rtv_searcher *searcher;
+    int64_t failed;
+    double seconds;
+} indexing;
+
+/* An index holds keys in UTF-8 without control characters; other names are told and left out. */
+static void drop_bad_names(indexing *work) {
+    size_t kept = 0;
+    for (size_t i = 0; i < work->files.count; i++) {
+        char *path = work->files.paths[i];
+        if (text_is_clean(path)) {
+            work->files.paths[kept++] = path;
+            continue;
+        }
+        message_for_file(path, "the name is not UTF-8 without control characters");
+        work->failed++;
+        free(path);
+    }
+    work->files.count = kept;
+}
+
+/* The names of the model's own classes go along, so that hits can be shown without the model. */
+static int set_class_names(indexing *work, int from_folder) {
+    int64_t count = work->session.info.num_classes;
+    const char **predicted = allocate((size_t)count, sizeof *predicted);
+    rtv_error error = {0};
+    int has_all = count > 0;
+    for (int32_t i = 0; i < count; i++) {
+        predicted[i] = session_class_name(&work->session, i);
+        if (!predicted[i]) has_all = 0;
+    }
+    if (has_all) rtv_index_set_class_names(work->index, RTV_CLASSES_PREDICTED, predicted, count, &error);
+    if (error.status == RTV_OK && from_folder && work->classes.count > 0)
+        rtv_index_set_class_names(work->index, RTV_CLASSES_LABEL, (const char *const *)work->classes.names, (int64_t)work->classes.count,
+                                  &error);
+    free(predicted);
+    return error.status == RTV_OK ? STATUS_OK : fail(NULL, &error);
+}
+
+static int add_all(indexing *work, int from_folder) {
+    const char *const *paths = (const char *const *)work->files.paths;
+    int32_t *labels = allocate(BATCH, sizeof *labels);
+    batch b;
+    progress bar;
+    rtv_embed_options how;
+    rtv_error error;
+    int code = STATUS_OK;
+    batch_create(&b, BATCH, 0);
+    rtv_embed_options_init(&how);
+    how.mode = RTV_MODE_THROUGHPUT;
+    how.progress = progress_callback;
+    how.progress_user = &bar;
+    progress_begin(&bar, "indexing", (int64_t)work->files.count);
+    for (size_t at = 0; at < work->files.count && code == STATUS_OK; at += (size_t)b.count) {
+        rtv_items items = {.struct_size = sizeof items, .keys = paths + at, .classes = from_folder ? labels : NULL};
+        batch_fill(&b, paths + at, (int64_t)(work->files.count - at));
+        for (int64_t i = 0; from_folder && i < b.count; i++) {
+            char *name = files_folder_name(b.paths[i]);
+            labels[i] = class_list_find(&work->classes, name);
+            free(name);
+        }
+        if (rtv_searcher_add(work->searcher, b.pictures, b.count, &items, &how, &b.result, &error) != RTV_OK) code = fail(NULL, &error);
+        if (code != STATUS_OK) break;
+        progress_advance(&bar, b.count);
+        work->failed += batch_tell_failures(&b);
+        if (interrupted()) code = STATUS_INTERRUPTED;
+    }
+    progress_clear();
+    work->seconds = clock_seconds() - bar.started;
+    batch_destroy(&b);
+    free(labels);
+    return code;
+}
+
+static int open_empty_index(indexing *work) {
+    rtv_error error;
+    if (rtv_index_create_for_model(work->session.model, work->session.runtime, &work->index, &error) != RTV_OK ||
+        rtv_searcher_create(work->session.model, work->index, 0, &work->searcher, &error) != RTV_OK)
+        return fail(NULL, &error);
+    return STATUS_OK;
+}
+
+static void tell_result(const indexing *work, const char *folder, const char *path) {
+    struct stat file;
+    short_text a, b, c;
+    rtv_index_info info = {.struct_size = sizeof info};
+    rtv_index_info_get(work->index, &info, NULL);
+    files_tell_skipped(&work->files);
+    if (work->failed > 0) note("%s could not be read, named above", text_count(&a, work->failed));
+    if (work->files.count == 0) note("no pictures in %s", folder);
+    if (stat(path, &file) != 0) memset(&file, 0, sizeof file);
+    note("%s: %s %s, %s, made in %s", path, text_count(&a, info.count), info.count == 1 ? "picture" : "pictures",
+         text_bytes(&b, (double)file.st_size), text_duration(&c, work->seconds));
+    if (work->classes.count > 0) note("%s classes from folder names", text_count(&a, (int64_t)work->classes.count));
+}
+
+static int build(indexing *work, const arguments *args) {
+    const char *folder = args->positional[0], *path = args->values[OPT_OUTPUT];
+    int from_folder = args->values[OPT_CLASS] != NULL;
+    rtv_error error;
+    int code = session_open(&work->session, args, args->values[OPT_MODEL], OPT_THREADS);
+    if (code == STATUS_OK) code = open_empty_index(work);
+    if (code != STATUS_OK) return code;
+    files_add(&work->files, folder);
+    work->failed = work->files.num_unreadable;
+    drop_bad_names(work);
+    if (from_folder) class_list_from_folders(&work->classes, work->files.paths, work->files.count);
+    code = set_class_names(work, from_folder);
+    if (code == STATUS_OK) code = add_all(work, from_folder);
+    if (code == STATUS_OK && interrupted()) code = STATUS_INTERRUPTED;
+    if (code == STATUS_INTERRUPTED) message("interrupted; %s is as it was", path);
+    if (code != STATUS_OK) return code;
+    if (rtv_index_save(work->index, path, &error) != RTV_OK) return fail(path, &error);
+    tell_result(work, folder, path);
+    return work->failed > 0 ? STATUS_PARTIAL : STATUS_OK;
+}
+
+/* 0, or why the folder itself cannot be read: then an old index must stay, unlike where only a part of the pictures is missing. */
+static int why_unreadable(const char *path) {
+    struct stat folder;
+    if (stat(path, &folder) != 0) return errno;
+    if (!S_ISDIR(folder.st_mode)) return ENOTDIR;
+    return access(path, R_OK | X_OK) != 0 ? errno : 0;
+}
+
+static int run(const arguments *args) {
+    indexing work;
+    int code, os_error = why_unreadable(args->positional[0]);
+    memset(&work, 0, sizeof work);
+    if (os_error) {
+        message_for_file(args->positional[0], strerror(os_error));
+        return STATUS_ERROR;
+    }
+    if (output_check(args->values[OPT_OUTPUT], OUTPUT_REGULAR) != STATUS_OK) return STATUS_ERROR;
+    interrupt_watch();
+    code = build(&work, args);
+    rtv_searcher_free(work.searcher);
+    rtv_index_free(work.index);
+    class_list_destroy(&work.classes);
+    files_destroy(&work.files);
+    session_close(&work.session);
+    return code;
+}
+
+const command command_index = {
+    .name = "index",
+    .usage = "FOLDER -o INDEX [options]",
+    .summary = "Put every picture of a folder into an index file.",
+    .options = options,
+    .num_options = sizeof options / sizeof *options,
+    .least = 1,
+    .most = 1,
+    .details =
+        "Pictures are the files named .jpg .jpeg .jpe .jfif .png in FOLDER and below; hidden ones are left out, links to folders are not "
+        "followed. They are added in sorted order, so the same folder gives the same index. A picture's key is its path as `find FOLDER` "
+        "prints it: search from the same place and hits open as they stand. A picture that cannot be read is named on standard error and "
+        "left out; the exit code is then 3. Ctrl-C leaves an old INDEX as it is.",
+    .example = "  retrieve index photos -o photos.idx --class-from-folder\n",
+    .run = run,
+};

@@ -1,0 +1,15 @@
+/* commands.h - the commands of the program, one file each. */
+#ifndef COMMANDS_H
+#define COMMANDS_H
+
+#include "options.h"
+
+extern const command command_model_convert;
+extern const command command_model_info;
+extern const command command_embed;
+extern const command command_index;
+extern const command command_search;
+extern const command command_info;
+extern const command command_bench;
+
+#endif

@@ -1,0 +1,176 @@
+/* layers.c - the steps of a model's network: read, timed, as a table, as JSON, added up. */
+#include "layers.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "json_text.h"
+
+int layers_time(layer_list *list, rtv_model *model, int32_t runs) {
+    rtv_error error;
+    list->has_times = runs > 0;
+    return rtv_model_profile(model, runs, list->items, list->count, &list->count, &error) == RTV_OK ? STATUS_OK : fail(NULL, &error);
+}
+
+int layers_read(layer_list *list, rtv_model *model, int32_t runs) {
+    rtv_error error;
+    memset(list, 0, sizeof *list);
+    if (rtv_model_profile(model, 0, NULL, 0, &list->count, &error) != RTV_OK) return fail(NULL, &error);
+    list->items = allocate((size_t)list->count, sizeof *list->items);
+    list->items->struct_size = sizeof *list->items;
+    return layers_time(list, model, runs);
+}
+
+void layers_destroy(layer_list *list) {
+    free(list->items);
+    memset(list, 0, sizeof *list);
+}
+
+void layer_groups_add(layer_groups *groups, const layer_group *one) {
+    size_t at = 0;
+    while (at < groups->count &&
+           (strcmp(groups->items[at].names[0], one->names[0]) != 0 || strcmp(groups->items[at].names[1], one->names[1]) != 0))
+        at++;
+    if (at == groups->count) {
+        groups->items = grow(groups->items, &groups->capacity, ++groups->count, sizeof *groups->items);
+        groups->items[at] = *one;
+        return;
+    }
+    groups->items[at].layers += one->layers;
+    groups->items[at].macs += one->macs;
+    for (int i = 0; i < 2; i++) groups->items[at].milliseconds[i] += one->milliseconds[i];
+}
+
+static int compare_groups(const void *a, const void *b) {
+    const double x = ((const layer_group *)a)->milliseconds[0], y = ((const layer_group *)b)->milliseconds[0];
+    return (x < y) - (x > y);
+}
+
+void layer_groups_sort(layer_groups *groups) { qsort(groups->items, groups->count, sizeof *groups->items, compare_groups); }
+
+enum { BY_OP, BY_KERNEL, BY_NOTHING };
+
+static layer_groups group_layers(const layer_list *list, int by) {
+    layer_groups groups = {NULL, 0, 0};
+    for (int64_t i = 0; i < list->count; i++) {
+        const rtv_layer_info *layer = &list->items[i];
+        layer_group one = {{"", ""}, 1, layer->macs, {layer->milliseconds, 0}};
+        if (by == BY_OP) one.names[0] = layer->op;
+        if (by == BY_KERNEL) one = (layer_group){{layer->kernel, layer->precision}, 1, layer->macs, {layer->milliseconds, 0}};
+        layer_groups_add(&groups, &one);
+    }
+    layer_groups_sort(&groups);
+    return groups;
+}
+
+/* All layers in one. */
+static layer_group add_up(const layer_list *list) {
+    layer_groups groups = group_layers(list, BY_NOTHING);
+    layer_group all = groups.count > 0 ? groups.items[0] : (layer_group){{"", ""}, 0, 0, {0, 0}};
+    free(groups.items);
+    return all;
+}
+
+/* Multiply-adds in 1e9 a second. */
+static double gmacs(double macs, double milliseconds) { return milliseconds > 0 ? macs * 1e-6 / milliseconds : 0; }
+
+void layers_add_number(table *t, const char *format, double value) {
+    char text[40] = "";
+    if (value > 0) snprintf(text, sizeof text, format, value);
+    table_add(t, CELL_PLAIN, text);
+}
+
+/* The columns from MMAC on. */
+static void add_numbers(table *t, const layer_list *list, double macs, double milliseconds, double all_milliseconds) {
+    layers_add_number(t, "%.1f", macs * 1e-6);
+    if (!list->has_times) return;
+    layers_add_number(t, "%.3f", milliseconds);
+    layers_add_number(t, "%.1f %%", all_milliseconds > 0 ? 100 * milliseconds / all_milliseconds : 0);
+    layers_add_number(t, "%.1f", gmacs(macs, milliseconds));
+}
+
+static void print_groups(const layer_list *list, int by, const layer_group *all) {
+    static const char *const heads[][7] = {{"op", "layers", "MMAC", "ms", "share", "GMAC/s"},
+                                           {"kernel", "precision", "layers", "MMAC", "ms", "share", "GMAC/s"}};
+    layer_groups groups = group_layers(list, by);
+    table t;
+    table_begin(&t, by == BY_KERNEL ? "llrrrrr" : "lrrrrr");
+    for (size_t i = 0; i < t.num_columns; i++) table_add(&t, CELL_BOLD, heads[by][i]);
+    for (size_t i = 0; i < groups.count; i++) {
+        const layer_group *group = &groups.items[i];
+        table_add(&t, CELL_PLAIN, group->names[0]);
+        if (by == BY_KERNEL) table_add(&t, CELL_PLAIN, group->names[1]);
+        layers_add_number(&t, "%.0f", (double)group->layers);
+        add_numbers(&t, list, group->macs, group->milliseconds[0], all->milliseconds[0]);
+    }
+    printf("\n");
+    table_print(&t, stdout);
+    table_destroy(&t);
+    free(groups.items);
+}
+
+void layers_print(const layer_list *list) {
+    static const char *const heads[] = {"layer", "op", "output", "kernel", "precision", "MMAC", "ms", "share", "GMAC/s"};
+    const layer_group all = add_up(list);
+    table t;
+    table_begin(&t, list->has_times ? "lllllrrrr" : "lllllr");
+    for (size_t i = 0; i < t.num_columns; i++) table_add(&t, CELL_BOLD, heads[i]);
+    for (int64_t i = 0; i < list->count; i++) {
+        const rtv_layer_info *layer = &list->items[i];
+        const char *const cells[] = {layer->name, layer->op, layer->shape, layer->kernel, layer->precision};
+        for (size_t c = 0; c < sizeof cells / sizeof *cells; c++) table_add(&t, CELL_PLAIN, cells[c]);
+        add_numbers(&t, list, layer->macs, layer->milliseconds, all.milliseconds[0]);
+    }
+    table_add(&t, CELL_BOLD, "all");
+    for (int i = 0; i < 4; i++) table_add(&t, CELL_PLAIN, "");
+    add_numbers(&t, list, all.macs, all.milliseconds[0], all.milliseconds[0]);
+    printf("\n");
+    table_print(&t, stdout);
+    table_destroy(&t);
+    if (!list->has_times) return;
+    print_groups(list, BY_OP, &all);
+    print_groups(list, BY_KERNEL, &all);
+}
+
+cJSON *layers_json(const layer_list *list) {
+    cJSON *array = cJSON_CreateArray();
+    for (int64_t i = 0; i < list->count; i++) {
+        const rtv_layer_info *layer = &list->items[i];
+        cJSON *object = cJSON_CreateObject();
+        json_add_text(object, "name", layer->name);
+        json_add_text(object, "op", layer->op);
+        json_add_text(object, "shape", layer->shape);
+        json_add_text(object, "kernel", layer->kernel);
+        json_add_text(object, "precision", layer->precision);
+        cJSON_AddNumberToObject(object, "macs", layer->macs);
+        if (list->has_times) cJSON_AddNumberToObject(object, "milliseconds", layer->milliseconds);
+        cJSON_AddItemToArray(array, object);
+    }
+    return array;
+}
+
+static cJSON *groups_json(const layer_list *list, int by) {
+    layer_groups groups = group_layers(list, by);
+    cJSON *array = cJSON_CreateArray();
+    for (size_t i = 0; i < groups.count; i++) {
+        const layer_group *group = &groups.items[i];
+        cJSON *object = cJSON_CreateObject();
+        json_add_text(object, by == BY_OP ? "op" : "kernel", group->names[0]);
+        if (by == BY_KERNEL) json_add_text(object, "precision", group->names[1]);
+        cJSON_AddNumberToObject(object, "layers", (double)group->layers);
+        cJSON_AddNumberToObject(object, "macs", group->macs);
+        cJSON_AddNumberToObject(object, "milliseconds", group->milliseconds[0]);
+        cJSON_AddItemToArray(array, object);
+    }
+    free(groups.items);
+    return array;
+}
+
+void layers_add_profile(cJSON *object, const layer_list *list) {
+    cJSON_AddNumberToObject(object, "milliseconds", add_up(list).milliseconds[0]);
+    cJSON_AddItemToObject(object, "layers", layers_json(list));
+    cJSON_AddItemToObject(object, "ops", groups_json(list, BY_OP));
+    cJSON_AddItemToObject(object, "kernels", groups_json(list, BY_KERNEL));
+}

@@ -1,0 +1,47 @@
+/* sheet_style.h - how a contact sheet looks; light and dark, on screens and on paper. */
+#ifndef SHEET_STYLE_H
+#define SHEET_STYLE_H
+
+static const char sheet_style[] =
+    ":root{color-scheme:light dark;--page:#f4f5f7;--card:#fff;--well:#eef0f3;--ink:#16191d;--soft:#69707a;--line:#e3e6ea;--same:#1a9e5c;"
+    "--other:#dc4254;--none:#aab1ba}\n"
+    "@media(prefers-color-scheme:dark){:root{--page:#101215;--card:#191c20;--well:#22262b;--ink:#eceef1;--soft:#98a0aa;--line:#2a2f35;"
+    "--same:#35c57e;--other:#f2606f;--none:#59616b}}\n"
+    "*{box-sizing:border-box;margin:0}\n"
+    "body{background:var(--page);color:var(--ink);font:14px/1.4 system-ui,-apple-system,'Segoe UI',Roboto,'Helvetica Neue',sans-serif;"
+    "padding:32px clamp(16px,3vw,48px) 48px;-webkit-print-color-adjust:exact;print-color-adjust:exact}\n"
+    "header{max-width:1480px;margin:0 auto 24px}\n"
+    "h1{font-size:24px;font-weight:650;letter-spacing:-.015em;overflow-wrap:anywhere}\n"
+    ".about{color:var(--soft);margin-top:2px}\n"
+    ".facts{display:flex;flex-wrap:wrap;gap:10px 36px;margin-top:18px}\n"
+    ".facts dt{color:var(--soft);font-size:12px}\n"
+    ".facts dd{font-size:18px;font-weight:600;font-variant-numeric:tabular-nums;letter-spacing:-.01em}\n"
+    ".bar{display:flex;flex-wrap:wrap;gap:10px 24px;align-items:center;margin-top:20px;color:var(--soft);font-size:13px}\n"
+    ".key::before{content:'';display:inline-block;width:12px;height:12px;border-radius:4px;border:3px solid var(--tone);margin-right:7px;"
+    "vertical-align:-2px}\n"
+    ".bar label{cursor:pointer;margin-left:auto;user-select:none}\n"
+    ".bar input{accent-color:var(--other);margin-right:6px;vertical-align:-2px}\n"
+    "main{max-width:1480px;margin:0 auto;display:grid;gap:14px}\n"
+    "section{background:var(--card);border:1px solid var(--line);border-radius:14px;padding:16px;display:grid;"
+    "grid-template-columns:132px 1fr;gap:22px;break-inside:avoid}\n"
+    "body:has(#misses:checked) .right{display:none}\n"
+    ".hits{list-style:none;padding:0;display:grid;grid-template-columns:repeat(auto-fit,minmax(104px,1fr));gap:14px "
+    "12px;align-content:start}\n"
+    ".hits li,.query{min-width:0;max-width:160px}\n"
+    ".p{display:block;aspect-ratio:1;border-radius:10px;border:3px solid var(--tone);background:var(--well) center/contain no-repeat;"
+    "background-clip:padding-box}\n"
+    ".query .p{border:0;box-shadow:0 0 0 1px var(--line)}\n"
+    ".lost{display:grid;place-items:center;color:var(--soft);font-size:12px}\n"
+    ".lost::after{content:'no picture'}\n"
+    ".same{--tone:var(--same)}.other{--tone:var(--other)}.none{--tone:var(--none)}\n"
+    ".query p,.hits p{white-space:nowrap;overflow:hidden;text-overflow:ellipsis}\n"
+    ".score{display:flex;justify-content:space-between;margin-top:6px;font-weight:600;font-size:13px;font-variant-numeric:tabular-nums}\n"
+    ".score span{color:var(--tone)}\n"
+    ".name,.file{font-size:12px;color:var(--soft)}\n"
+    ".query .class{margin-top:8px;font-weight:600}\n"
+    ".empty{color:var(--soft);align-self:center}\n"
+    "footer{max-width:1480px;margin:24px auto 0;color:var(--soft);font-size:12px;overflow-wrap:anywhere}\n"
+    "@media(max-width:640px){section{grid-template-columns:1fr}.query{width:132px}}\n"
+    "@media print{body{padding:0;background:none}label{display:none}}\n";
+
+#endif
