@@ -1,0 +1,67 @@
+/* fuzz_index.c - fuzzing the index file: whatever the bytes are, they are refused, or make an index that searches and saves. */
+#include <math.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "base/base_bytes.h"
+#include "index/flat.h"
+
+enum { TABLE = 64, ENTRY = 32, NUM_SECTIONS = 12, TABLE_END = 448 }; /* docs/formats.md */
+
+/* Makes the checksums right, or no mutation would come further than to them. */
+static void seal(uint8_t *data, size_t size) {
+    if (size < TABLE_END) return;
+    for (size_t i = 0; i < NUM_SECTIONS; i++) {
+        uint8_t *entry = data + TABLE + i * ENTRY;
+        const uint64_t offset = rtvi_load_le(entry + 8, 8), length = rtvi_load_le(entry + 16, 8);
+        if (offset <= size && length <= size - offset) rtvi_store_le(entry + 24, XXH3_64bits(data + offset, (size_t)length), 8);
+    }
+    memset(data + 40, 0, 8);
+    rtvi_store_le(data + 40, XXH3_64bits(data, TABLE_END), 8);
+}
+
+static void use(rtvi_flat *flat) {
+    const rtv_search_options options = {
+        .struct_size = (uint32_t)sizeof options, .class_id = -1, .predicted_class = -1, .min_score = -INFINITY};
+    rtv_index_info info;
+    rtv_hit hits[3];
+    int64_t num;
+    char text[64];
+    float *query;
+    rtvi_flat_info(flat, &info);
+    query = calloc((size_t)info.dim, sizeof *query);
+    if (!query || rtvi_flat_search(flat, NULL, query, 1, 3, &options, NULL, hits, &num, NULL) != RTV_OK) abort();
+    for (int64_t i = 0; i < num; i++) {
+        const int32_t status = rtvi_flat_key(flat, hits[i].id, text, sizeof text, NULL, NULL);
+        if (status != RTV_OK && status != RTV_E_BUFFER_TOO_SMALL) abort();
+        rtvi_flat_class_name(flat, RTV_CLASSES_LABEL, hits[i].class_id, text, sizeof text, NULL, NULL);
+    }
+    free(query);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    uint8_t *copy = malloc(size + 1);
+    if (!copy) return 0;
+    memcpy(copy, data, size);
+    for (int sealed = 0; sealed < 2; sealed++) {
+        rtvi_env env;
+        rtvi_source source;
+        rtvi_flat *flat = NULL;
+        rtv_error error;
+        rtvi_env_init(&env, NULL, RTV_ISA_ANY);
+        if (sealed) seal(copy, size);
+        if (rtvi_source_from_memory(&env, "index", copy, size, 0, &source, &error) == RTV_OK) {
+            if (rtvi_flat_read(&env, &source, &flat, &error) == RTV_OK) use(flat);
+            rtvi_flat_destroy(flat);
+            rtvi_source_close(&source);
+        }
+        rtvi_env_destroy(&env);
+    }
+    free(copy);
+    return 0;
+}

@@ -1,0 +1,21 @@
+# format.sh - the sources are as clang-format 14 leaves them (other versions differ in details).
+set -eu
+tool=
+for candidate in clang-format-14 clang-format; do
+    if command -v $candidate >/dev/null && $candidate --version | grep -q 'version 14\.'; then
+        tool=$candidate
+        break
+    fi
+done
+if [ -z "$tool" ]; then
+    echo "skipped: clang-format 14 is not installed (Debian package clang-format-14)"
+    exit 77
+fi
+status=0
+for file in lib/*/*.[ch] src/*.[ch] include/retrieve/*.h tests/*/*.[ch] examples/*.[ch] benchmarks/*.[ch]; do
+    [ -e "$file" ] || continue
+    $tool "$file" | cmp -s - "$file" && continue
+    echo "$file: wants $tool -i"
+    status=1
+done
+exit $status

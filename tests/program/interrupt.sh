@@ -1,0 +1,22 @@
+# interrupt.sh - Ctrl-C in the middle: the old file stays, nothing is left behind, exit status 130.
+. "$(dirname "$0")/support.sh"
+make_toy
+make_pictures
+wants 0 "$retrieve" index pictures -o a.idx --model toy.rtv
+cp a.idx kept
+make_long_work
+
+for signal in INT TERM; do
+    wants 130 timeout --preserve-status -s $signal 2.5 "$retrieve" index many -o a.idx --model slow.rtv --threads 1
+    says err "interrupted; a.idx is as it was"
+    cmp -s a.idx kept || die "the old index changed"
+done
+wants 130 timeout --preserve-status -s INT 2.5 "$retrieve" index many -o new.idx --model slow.rtv --threads 1
+[ ! -e new.idx ] || die "an index was written"
+wants 130 timeout --preserve-status -s INT 2.5 "$retrieve" embed many -o new.npy --keys new.txt --model slow.rtv --threads 1
+says err "interrupted"
+[ ! -e new.npy ] && [ ! -e new.txt ] || die "a file was written"
+wants 0 "$retrieve" index pictures -o slow.idx --model slow.rtv
+wants 130 timeout --preserve-status -s INT 2.5 "$retrieve" search slow.idx many --html new.html --model slow.rtv --threads 1
+[ ! -e new.html ] || die "a sheet was written"
+tidy
