@@ -157,7 +157,7 @@ class Items(support.TestCase):
         self.assertIsInstance(damaged.offset, int)
         self.refuses(libretrieve.FileError, "", self.index.save, self.folder / "no folder" / "x")
         self.refuses(ValueError, "null byte", self.index.save, "a\0b")
-        self.refuses(TypeError, "path", self.index.save, 3)
+        self.refuses(TypeError, "PathLike", self.index.save, 3)
 
     def test_closed(self):
         self.index.close()

@@ -51,6 +51,10 @@ RTV_STORE_FLOAT16 = 2
 RTV_MODE_AUTO = 0
 RTV_MODE_LATENCY = 1
 RTV_MODE_THROUGHPUT = 2
+RTV_PAYLOAD_MAX = 65536
+RTV_STORAGE_FLOAT32 = 1
+RTV_STORAGE_FLOAT16 = 2
+RTV_STORAGE_INT8 = 3
 RTV_CLASSES_LABEL = 1
 RTV_CLASSES_PREDICTED = 2
 RTV_AS_ELSEWHERE = -1
@@ -79,6 +83,11 @@ RTV_SIMULATE_TENSOR_SYMMETRIC = 2
 RTV_SIMULATE_CHANNEL_ASYMMETRIC = 3
 RTV_SIMULATE_TENSOR_ASYMMETRIC = 4
 RTV_PREDICTED_OWN = -2
+RTV_VECTORS_NPY = 1
+RTV_VECTORS_FVECS = 2
+RTV_VECTORS_IVECS = 3
+RTV_VECTORS_FAISS = 4
+RTV_VECTORS_CGD = 5
 RTV_VERSION_MAJOR = 0
 RTV_VERSION_MINOR = 1
 RTV_VERSION_PATCH = 0
@@ -249,6 +258,23 @@ class rtv_hit(Structure):
     ]
 
 
+class rtv_index_options(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("dim", c_int32),
+        ("storage", c_int32),
+        ("normalize", c_int32),
+        ("model", c_void_p),
+    ]
+
+
+class rtv_bytes(Structure):
+    _fields_ = [
+        ("data", c_void_p),
+        ("size_bytes", c_uint64),
+    ]
+
+
 class rtv_items(Structure):
     _fields_ = [
         ("struct_size", c_uint32),
@@ -258,6 +284,7 @@ class rtv_items(Structure):
         ("keys", c_void_p),
         ("classes", c_void_p),
         ("predicted", c_void_p),
+        ("payloads", c_void_p),
     ]
 
 
@@ -275,7 +302,35 @@ class rtv_index_info(Structure):
         ("reserved", c_int32),
         ("fingerprint", c_char * 72),
         ("model_name", c_char * 64),
+        ("storage", c_int32),
+        ("normalize", c_int32),
+        ("writable", c_int32),
+        ("num_segments", c_int32),
+        ("num_removed", c_int64),
+        ("file_bytes", c_int64),
+        ("reclaim_bytes", c_int64),
+        ("uncommitted", c_int64),
+        ("commits", c_uint64),
+        ("min_score", c_float),
+        ("reserved2", c_int32),
     ]
+
+
+class rtv_item(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("class_id", c_int32),
+        ("predicted_class", c_int32),
+        ("reserved", c_int32),
+        ("id", c_int64),
+        ("key", c_char_p),
+        ("key_bytes", c_uint64),
+        ("payload", rtv_bytes),
+        ("vector", c_void_p),
+    ]
+
+
+rtv_visit_fn = CFUNCTYPE(c_int32, c_void_p, c_void_p)
 
 
 class rtv_search_options(Structure):
@@ -363,6 +418,17 @@ class rtv_simulate_options(Structure):
     ]
 
 
+class rtv_vectors_info(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("kind", c_int32),
+        ("dim", c_int64),
+        ("count", c_int64),
+        ("has_ids", c_int32),
+        ("has_keys", c_int32),
+    ]
+
+
 STRUCTS = (
     rtv_error,
     rtv_picture,
@@ -376,14 +442,18 @@ STRUCTS = (
     rtv_embed_options,
     rtv_embedding,
     rtv_hit,
+    rtv_index_options,
+    rtv_bytes,
     rtv_items,
     rtv_index_info,
+    rtv_item,
     rtv_search_options,
     rtv_scope,
     rtv_scope_settings,
     rtv_quantizer_options,
     rtv_quantized_layer,
     rtv_simulate_options,
+    rtv_vectors_info,
 )
 
 # name: result, arguments; a missing one is a function that the loaded library does not have yet
@@ -396,16 +466,34 @@ FUNCTIONS = {
     "rtv_index_add": (c_int32, [c_void_p, c_void_p, c_int64, c_void_p]),
     "rtv_index_class_id": (c_int32, [c_void_p, c_int32, c_char_p, c_void_p, c_void_p]),
     "rtv_index_class_name": (c_int32, [c_void_p, c_int32, c_int32, c_char_p, c_uint64, c_void_p, c_void_p]),
+    "rtv_index_commit": (c_int32, [c_void_p, c_void_p]),
+    "rtv_index_compact": (c_int32, [c_void_p, c_void_p]),
     "rtv_index_create": (c_int32, [c_int32, c_void_p, c_void_p, c_void_p]),
+    "rtv_index_create_file": (c_int32, [c_char_p, c_void_p, c_void_p, c_void_p, c_void_p]),
     "rtv_index_create_for_model": (c_int32, [c_void_p, c_void_p, c_void_p, c_void_p]),
+    "rtv_index_create_with": (c_int32, [c_void_p, c_void_p, c_void_p, c_void_p]),
+    "rtv_index_export": (c_int32, [c_void_p, c_char_p, c_int32, c_int32, c_void_p]),
+    "rtv_index_find": (c_int32, [c_void_p, c_char_p, c_void_p, c_void_p]),
     "rtv_index_free": (None, [c_void_p]),
+    "rtv_index_ids": (c_int32, [c_void_p, c_void_p, c_int64, c_void_p, c_void_p]),
+    "rtv_index_import": (c_int32, [c_void_p, c_void_p, c_void_p, c_void_p, c_void_p]),
     "rtv_index_info_get": (c_int32, [c_void_p, c_void_p, c_void_p]),
     "rtv_index_key": (c_int32, [c_void_p, c_int64, c_char_p, c_uint64, c_void_p, c_void_p]),
+    "rtv_index_merge": (c_int32, [c_void_p, c_void_p, c_int32, c_void_p]),
     "rtv_index_open": (c_int32, [c_char_p, c_void_p, c_void_p, c_void_p]),
     "rtv_index_open_bytes": (c_int32, [c_void_p, c_uint64, c_void_p, c_void_p, c_void_p]),
+    "rtv_index_open_writable": (c_int32, [c_char_p, c_void_p, c_void_p, c_void_p]),
+    "rtv_index_options_init_sized": (None, [c_void_p, c_uint32]),
+    "rtv_index_payload": (c_int32, [c_void_p, c_int64, c_void_p, c_uint64, c_void_p, c_void_p]),
+    "rtv_index_remove": (c_int32, [c_void_p, c_void_p, c_int64, c_void_p, c_void_p]),
+    "rtv_index_replace": (c_int32, [c_void_p, c_void_p, c_int64, c_void_p]),
     "rtv_index_save": (c_int32, [c_void_p, c_char_p, c_void_p]),
     "rtv_index_search": (c_int32, [c_void_p, c_void_p, c_int64, c_int64, c_void_p, c_void_p, c_void_p, c_void_p]),
     "rtv_index_set_class_names": (c_int32, [c_void_p, c_int32, c_void_p, c_int64, c_void_p]),
+    "rtv_index_set_min_score": (c_int32, [c_void_p, c_float, c_void_p]),
+    "rtv_index_vectors": (c_int32, [c_void_p, c_void_p, c_int64, c_void_p, c_void_p]),
+    "rtv_index_verify": (c_int32, [c_char_p, c_void_p, rtv_progress_fn, c_void_p, c_void_p]),
+    "rtv_index_visit": (c_int32, [c_void_p, rtv_visit_fn, c_void_p, c_void_p]),
     "rtv_isa_name": (c_char_p, [c_int32]),
     "rtv_model_class_name": (c_char_p, [c_void_p, c_int32]),
     "rtv_model_dump": (c_int32, [c_void_p, c_char_p, c_uint64, c_void_p, c_void_p]),
@@ -433,5 +521,10 @@ FUNCTIONS = {
     "rtv_searcher_free": (None, [c_void_p]),
     "rtv_searcher_search": (c_int32, [c_void_p, c_void_p, c_int64, c_int64, c_void_p, c_void_p, c_void_p, c_void_p, c_void_p]),
     "rtv_status_name": (c_char_p, [c_int32]),
+    "rtv_vectors_free": (None, [c_void_p]),
+    "rtv_vectors_info_get": (c_int32, [c_void_p, c_void_p, c_void_p]),
+    "rtv_vectors_key": (c_int32, [c_void_p, c_int64, c_char_p, c_uint64, c_void_p, c_void_p]),
+    "rtv_vectors_open": (c_int32, [c_char_p, c_void_p, c_void_p, c_void_p]),
+    "rtv_vectors_read": (c_int32, [c_void_p, c_int64, c_int64, c_void_p, c_void_p, c_void_p]),
     "rtv_version": (c_int32, []),
 }

@@ -1,4 +1,4 @@
-"""What can go wrong. Every exception of the library is an :class:`RetrieveError`, and where Python has a kind of its own for it, that too."""
+"""What can go wrong. Every exception of the library is a :class:`RetrieveError`; where Python has a kind of its own for it, also that."""
 
 from __future__ import annotations
 

@@ -343,8 +343,8 @@ class Model(Handle):
         ----------
         pictures : picture, or iterable of pictures
             Paths; ``bytes`` of JPEG or PNG files; uint8 pixels [height, width, 3 (RGB) | 4 (RGBA)] or [height, width] (gray), `Pixels` for
-            other orders; PIL images; or float32 [3, input_height, input_width], normalised already. A generator is read as the work goes on.
-            Arrays are not copied.
+            other orders; PIL images; or float32 [3, input_height, input_width], normalised already. A generator is read as the
+            work goes on. Arrays are not copied.
         mode : {"auto", "latency", "throughput"}
             One picture at a time over all threads, or one picture a thread; by default latency for a single one.
         progress : callable or tqdm, optional
