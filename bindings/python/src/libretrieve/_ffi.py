@@ -114,6 +114,7 @@ class rtv_picture(Structure):
         ("size_bytes", c_uint64),
         ("path", c_char_p),
         ("data", c_void_p),
+        ("reserved", c_uint64 * 4),
     ]
 
 
