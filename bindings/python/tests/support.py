@@ -30,6 +30,20 @@ def pixels(height=40, width=50, channels=3):
     return np.random.default_rng(7).integers(0, 256, (height, width, channels), dtype=np.uint8)
 
 
+def hashes(count, first=0):
+    """The noise that every language computes: tests/golden/models/README.md."""
+    i = np.arange(first, first + count, dtype=np.uint32)
+    h = i * np.uint32(2654435761)
+    h = (h ^ (h >> np.uint32(15))) * np.uint32(2246822519)
+    h = (h ^ (h >> np.uint32(13))) * np.uint32(3266489917)
+    return h ^ (h >> np.uint32(16))
+
+
+def noise(count, first=0):
+    """The same as float32."""
+    return ((hashes(count, first) >> np.uint32(8)).astype(np.float64) / 4194304 - 2).astype(np.float32)
+
+
 def unit_vectors(count, dim, seed=3):
     values = np.random.default_rng(seed).standard_normal((count, dim)).astype(np.float32)
     return values / np.linalg.norm(values, axis=1, keepdims=True)

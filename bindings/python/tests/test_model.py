@@ -12,16 +12,6 @@ import libretrieve
 from libretrieve import Model, Pixels, Runtime
 
 
-def noise(count):
-    """The input of tests/golden/models/expected.json; see the README there."""
-    i = np.arange(count, dtype=np.uint32)
-    h = i * np.uint32(2654435761)
-    h = (h ^ (h >> np.uint32(15))) * np.uint32(2246822519)
-    h = (h ^ (h >> np.uint32(13))) * np.uint32(3266489917)
-    h = h ^ (h >> np.uint32(16))
-    return ((h >> np.uint32(8)).astype(np.float64) / 4194304 - 2).astype(np.float32)
-
-
 def png(pixels):
     """uint8 [height, width, 3] as a PNG file."""
     height, width = pixels.shape[:2]
@@ -45,7 +35,7 @@ class Loading(support.TestCase):
                 input_size=(expected["input_width"], expected["input_height"]),
             ) as model:
                 info = model.info
-                values = noise(3 * info.input_height * info.input_width).reshape(3, info.input_height, info.input_width)
+                values = support.noise(3 * info.input_height * info.input_width).reshape(3, info.input_height, info.input_width)
                 want = np.array(expected["descriptor"])
                 tolerance = 1e-5 * np.abs(want).max()  # float32 sums in another order: tests/golden/models/README.md
                 np.testing.assert_allclose(model.embed(values)[0], want, rtol=0, atol=tolerance)
