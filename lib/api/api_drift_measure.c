@@ -186,13 +186,13 @@ static void compare_recall(rtv_drift *drift, const int32_t *ranks, int64_t k) {
     const int64_t queries = drift->info.num_queries;
     const rtvi_eval_change own = rtvi_eval_compare_ranks(ranks, ranks + queries, queries, k);
     const rtvi_eval_change mixed = rtvi_eval_compare_ranks(ranks, ranks + 2 * queries, queries, k);
-    const double share = queries > 0 ? 1 / (double)queries : 0;
+    const double all = queries > 0 ? (double)queries : 1;
     drift->recalls[drift->num_recalls++] = (rtv_recall_drift){
         .struct_size = sizeof(rtv_recall_drift),
         .k = (int32_t)k,
-        .recall_a = (double)own.right_a * share,
-        .recall_b = (double)own.right_b * share,
-        .recall_mixed = (double)mixed.right_b * share,
+        .recall_a = (double)own.right_a / all,
+        .recall_b = (double)own.right_b / all,
+        .recall_mixed = (double)mixed.right_b / all,
         .gained = own.gained,
         .lost = own.lost,
         .low = own.low,

@@ -15,8 +15,8 @@ void rtvi_eval_paired_interval(int64_t count, int64_t gained, int64_t lost, doub
 
 double rtvi_eval_mcnemar(int64_t gained, int64_t lost) {
     const int64_t changed = gained + lost, fewer = gained < lost ? gained : lost;
-    double log_term = -(double)changed * log(2.0), sum = 0;
-    for (int64_t i = 0; i <= fewer; i++) { /* the terms grow up to the middle, so none is lost that counts */
+    double log_term = -(double)changed * log(2.0), sum = 0; /* the first terms may underflow; they grow up to the middle */
+    for (int64_t i = 0; i <= fewer; i++) {
         sum += exp(log_term);
         log_term += log((double)(changed - i)) - log((double)(i + 1));
     }
