@@ -370,6 +370,7 @@ static int32_t load(rtvi_flat *flat, const header *h, rtv_error *error) {
     if (status == RTV_OK) status = load_strings(flat, h, CLASS_NAME_OFFSETS, &flat->names[0], error);
     if (status == RTV_OK) status = load_strings(flat, h, PREDICTED_NAME_OFFSETS, &flat->names[1], error);
     if (status == RTV_OK) status = load_vectors(flat, h, error);
+    if (status == RTV_OK) status = rtvi_flat_show_rows(flat, 0, error);
     return status;
 }
 
