@@ -78,12 +78,8 @@ int rtvi_flat_rows_find(rtvi_flat *flat, const rtvi_rows *rows, int64_t id, size
     return rtvi_ids_find(&flat->ids, id, row);
 }
 
-int32_t rtvi_flat_show_rows(rtvi_flat *flat, size_t encoded, rtv_error *error) {
-    const size_t count = flat->ids.count, dim = (size_t)flat->dim, size = rtvi_codes_size(dim);
-    if (!rtvi_grow(flat->env, (void **)&flat->codes, &flat->codes_capacity, encoded, count, size))
-        return rtvi_error_out_of_memory(error, "index", count * size);
-    if (count > encoded)
-        rtvi_codes_encode(flat->env->isa, flat->vectors + encoded * dim, count - encoded, dim, flat->codes + encoded * size);
+void rtvi_flat_show_rows(rtvi_flat *flat) {
+    const size_t count = flat->ids.count;
     flat->chunk = (rtvi_chunk){.num_rows = count,
                                .vectors = flat->vectors,
                                .codes = flat->codes,
@@ -92,7 +88,6 @@ int32_t rtvi_flat_show_rows(rtvi_flat *flat, size_t encoded, rtv_error *error) {
                                .predicted = flat->predicted};
     flat->rows.num_rows = flat->rows.num_live = count;
     flat->rows.num_chunks = count > 0;
-    return RTV_OK;
 }
 
 int32_t rtvi_flat_check_vectors(const float *vectors, size_t count, size_t dim, const char *what, rtv_error *error) {
@@ -159,10 +154,10 @@ static int32_t add_checked(rtvi_flat *flat, const rtv_items *items, size_t count
     status = rtvi_ids_append(flat->env, &flat->ids, items->ids, count, error);
     if (status != RTV_OK) return status;
     memcpy(flat->vectors + at * dim, items->vectors, count * dim * sizeof(float));
+    rtvi_codes_encode(flat->env->isa, items->vectors, count, dim, flat->codes + at * rtvi_codes_size(dim));
     copy_classes(flat->classes + at, items->classes, count);
     copy_classes(flat->predicted + at, items->predicted, count);
     push_texts(&flat->keys, items->keys, count);
-    rtvi_flat_show_rows(flat, at, NULL); /* there is room */
     return rtvi_error_clear(error);
 }
 
@@ -183,6 +178,7 @@ int32_t rtvi_flat_add(rtvi_flat *flat, const rtv_items *items, int64_t count, rt
     if (status != RTV_OK) return status;
     pthread_rwlock_wrlock(&flat->lock);
     status = add_checked(flat, items, n, key_bytes, error);
+    rtvi_flat_show_rows(flat); /* also after a failure: the arrays may have moved */
     pthread_rwlock_unlock(&flat->lock);
     return status;
 }

@@ -44,8 +44,8 @@ int32_t rtvi_flat_work_take(rtvi_flat *flat, size_t size, rtvi_flat_work **work,
 void rtvi_flat_work_give(rtvi_flat *flat, rtvi_flat_work *work);
 void rtvi_flat_work_destroy(rtvi_flat *flat);
 
-/* After every change, under the lock: encodes the rows from encoded on, and shows all of them to searches. */
-int32_t rtvi_flat_show_rows(rtvi_flat *flat, size_t encoded, rtv_error *error);
+/* Under the lock, after whatever may have moved the arrays: shows them to searches. */
+void rtvi_flat_show_rows(rtvi_flat *flat);
 
 /* What vectors and classes have to be like; said of item i. */
 int32_t rtvi_flat_check_vectors(const float *vectors, size_t count, size_t dim, const char *what, rtv_error *error);
