@@ -32,9 +32,9 @@ rtvi_coarse_encode_fn rtvi_coarse_select_encode(int32_t isa);
 
 /* Queries, made ready. Places beyond the queries have codes, scales and slopes of zero. */
 typedef struct rtvi_coarse_panel {
-    size_t width; /* 1..RTVI_COARSE_NARROW, or a multiple of RTVI_COARSE_LANES */
-    size_t depth; /* codes in a row, a multiple of 16 */
-    int32_t bias; /* added to each code, so that it is unsigned: the instruction sets multiply unsigned with signed bytes */
+    size_t width;        /* 1..RTVI_COARSE_NARROW, or a multiple of RTVI_COARSE_LANES */
+    size_t depth;        /* codes in a row, a multiple of 16 */
+    int32_t bias;        /* added to each code, so that it is unsigned: the instruction sets multiply unsigned with signed bytes */
     uint8_t *codes;      /* narrow: [width][depth up to a multiple of 64], else [depth / 4][width][4]; 64-byte aligned */
     float *scale;        /* [width] of a code */
     float *length_slope; /* [width] what a row's length adds to the bound */

@@ -15,7 +15,8 @@ INLINE __m256i multiply_add(__m256i sums, __m256i query, __m256i codes) {
     return _mm256_add_epi32(sums, _mm256_madd_epi16(_mm256_maddubs_epi16(query, codes), _mm256_set1_epi16(1)));
 }
 
-/* --- many queries: each of the 8 lanes is one ------------------------------------------------------------------------------------------ */
+/* --- many queries: each of the 8 lanes is one ------------------------------------------------------------------------------------------
+ */
 
 static TARGET size_t emit(uint32_t mask, size_t first, size_t row, __m256 scores, rtvi_coarse_event *events) {
     float score[8];
@@ -31,8 +32,8 @@ static TARGET size_t emit(uint32_t mask, size_t first, size_t row, __m256 scores
 INLINE size_t judge(const rtvi_coarse_panel *panel, size_t first, const float *limits, const uint8_t *record, size_t row,
                     const float *row_limits, __m256i sums, rtvi_coarse_event *events) {
     const rtvi_coarse_head *head = (const rtvi_coarse_head *)(const void *)record;
-    const __m256 score = _mm256_mul_ps(_mm256_mul_ps(_mm256_cvtepi32_ps(sums), _mm256_set1_ps(head->scale)),
-                                       _mm256_loadu_ps(panel->scale + first));
+    const __m256 score =
+        _mm256_mul_ps(_mm256_mul_ps(_mm256_cvtepi32_ps(sums), _mm256_set1_ps(head->scale)), _mm256_loadu_ps(panel->scale + first));
     const __m256 slack = _mm256_add_ps(_mm256_mul_ps(_mm256_set1_ps(head->length), _mm256_loadu_ps(panel->length_slope + first)),
                                        _mm256_mul_ps(_mm256_set1_ps(head->rest), _mm256_loadu_ps(panel->rest_slope + first)));
     __m256 limit = _mm256_loadu_ps(limits + first);
@@ -93,7 +94,8 @@ static TARGET size_t wide(const rtvi_coarse_panel *panel, const float *limits, c
     return count;
 }
 
-/* --- few queries: the lanes are dimensions --------------------------------------------------------------------------------------------- */
+/* --- few queries: the lanes are dimensions ---------------------------------------------------------------------------------------------
+ */
 
 INLINE int32_t sum_lanes(__m256i x) {
     __m128i four = _mm_add_epi32(_mm256_castsi256_si128(x), _mm256_extracti128_si256(x, 1));

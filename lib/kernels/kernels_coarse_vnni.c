@@ -28,8 +28,8 @@ static TARGET size_t emit(__mmask16 mask, size_t first, size_t row, __m512 score
 INLINE size_t judge(const rtvi_coarse_panel *panel, size_t first, const float *limits, const uint8_t *record, size_t row,
                     const float *row_limits, __m512i sums, rtvi_coarse_event *events) {
     const rtvi_coarse_head *head = (const rtvi_coarse_head *)(const void *)record;
-    const __m512 score = _mm512_mul_ps(_mm512_mul_ps(_mm512_cvtepi32_ps(sums), _mm512_set1_ps(head->scale)),
-                                       _mm512_loadu_ps(panel->scale + first));
+    const __m512 score =
+        _mm512_mul_ps(_mm512_mul_ps(_mm512_cvtepi32_ps(sums), _mm512_set1_ps(head->scale)), _mm512_loadu_ps(panel->scale + first));
     const __m512 slack = _mm512_add_ps(_mm512_mul_ps(_mm512_set1_ps(head->length), _mm512_loadu_ps(panel->length_slope + first)),
                                        _mm512_mul_ps(_mm512_set1_ps(head->rest), _mm512_loadu_ps(panel->rest_slope + first)));
     __m512 limit = _mm512_loadu_ps(limits + first);
@@ -86,7 +86,8 @@ INLINE size_t tiles(const rtvi_coarse_panel *panel, const float *limits, size_t 
     return count;
 }
 
-/* --- few queries: the lanes are dimensions --------------------------------------------------------------------------------------------- */
+/* --- few queries: the lanes are dimensions ---------------------------------------------------------------------------------------------
+ */
 
 INLINE size_t judge_one(const rtvi_coarse_panel *panel, size_t q, const float *limits, const uint8_t *record, size_t row,
                         const float *row_limits, int32_t sum, rtvi_coarse_event *events) {
@@ -120,7 +121,8 @@ INLINE size_t narrow_tile(const rtvi_coarse_panel *panel, const float *limits, s
     }
     for (size_t r = 0; r < nr; r++) {
         for (size_t q = 0; q < nq; q++)
-            count += judge_one(panel, q, limits, records[row + r], row + r, row_limits, _mm512_reduce_add_epi32(sums[r][q]), events + count);
+            count +=
+                judge_one(panel, q, limits, records[row + r], row + r, row_limits, _mm512_reduce_add_epi32(sums[r][q]), events + count);
     }
     return count;
 }
