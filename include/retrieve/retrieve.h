@@ -41,6 +41,7 @@
 #define RETRIEVE_RETRIEVE_H
 
 #include <retrieve/dataset.h>
+#include <retrieve/drift.h>
 #include <retrieve/evaluate.h>
 #include <retrieve/export.h>
 #include <retrieve/image.h>
