@@ -201,6 +201,7 @@ RTV_API int32_t rtv_index_visit(rtv_index *index, rtv_visit_fn visit, void *user
 /* The score below which nothing is similar, found on data of this index's model; kept in the file beside the model's fingerprint, for
  * the application to use. Minus infinity for none. Errors: INVALID_ARGUMENT (NaN). */
 RTV_API int32_t rtv_index_set_min_score(rtv_index *index, float min_score, rtv_error *error);
+
 /* Asked whether an item may be a hit: anything but 0 takes it. Called on the thread that called the library, and only for items that would
  * be in the result if they are taken, the best first: once for every hit, and as often as it says no. */
 typedef int32_t (*rtv_filter_fn)(void *user, int64_t query, const rtv_hit *hit);
