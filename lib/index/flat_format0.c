@@ -276,7 +276,7 @@ static int32_t make_segment(rtvi_mapping *mapping, const header *h, rtvi_place *
 static int32_t load_items(rtvi_mapping *mapping, const header *h, rtvi_loaded *loaded, rtv_error *error) {
     const rtvi_env *env = mapping->source.env;
     rtvi_place place = {.rows = h->count};
-    rtvi_segment *segment;
+    rtvi_segment *segment = NULL;
     int32_t status = check_ids(env, h, &place, error);
     if (status == RTV_OK) status = check_items(h, error);
     if (status == RTV_OK) status = check_strings(h, KEY_OFFSETS, error);

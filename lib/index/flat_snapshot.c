@@ -84,7 +84,7 @@ int32_t rtvi_snapshot_share(rtvi_snapshot *snapshot, const rtvi_snapshot *from, 
 /* The bits of a chunk, the snapshot's own. */
 static int32_t own_bits(rtvi_snapshot *snapshot, size_t chunk, rtv_error *error) {
     rtvi_piece *piece = &snapshot->pieces[chunk];
-    rtvi_bits *bits;
+    rtvi_bits *bits = NULL;
     int32_t status;
     if (piece->removed && atomic_load(&piece->removed->references) == 1) return RTV_OK;
     status = rtvi_bits_create(snapshot->env, piece->segment->capacity, &bits, error);

@@ -309,7 +309,7 @@ int32_t rtvi_store_list(rtvi_store *store, const rtvi_place *place, rtvi_bits *r
         entry.num_removed = removed->num_set;
         entry.removed = (rtvi_extent){removed->offset, 0, removed->checksum};
     }
-    if (!rtvi_grow(store->env, (void **)&store->manifest, &store->manifest_capacity, used, used + RTVI_FORMAT_ENTRY, 1))
+    if (!rtvi_grow(store->env, (void **)&store->manifest, &store->manifest_capacity, store->listed ? used : 0, used + RTVI_FORMAT_ENTRY, 1))
         return rtvi_error_out_of_memory(error, "index", used + RTVI_FORMAT_ENTRY);
     rtvi_entry_put(&entry, store->manifest + used);
     store->manifest_size = used + RTVI_FORMAT_ENTRY;
