@@ -16,5 +16,6 @@ extern const command command_verify;
 extern const command command_compact;
 extern const command command_remove;
 extern const command command_bench;
+extern const command command_compare;
 
 #endif
