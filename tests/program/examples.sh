@@ -49,3 +49,10 @@ if [ -x "$BUILD/examples/nearest_raii" ]; then
     wants 1 "$BUILD/examples/nearest_raii" toy.rtv broken.png
     says err "broken.png"
 fi
+
+wants 0 "$retrieve" model convert "$toys/cgd_sg.pth" -o half.rtv --input 32 --half
+wants 0 "$BUILD/examples/compare_models" toy.rtv half.rtv pictures/*/*.png
+says out "cosine: mean 1.0000"
+says out "noisiest layer: "
+wants 1 "$BUILD/examples/compare_models" toy.rtv nowhere.rtv pictures/ant/noto.png
+says err "nowhere.rtv"
