@@ -42,9 +42,9 @@ quietly debootstrap --variant=minbase bookworm "$work/deb" $mirror
 for file in /etc/hosts /etc/resolv.conf /etc/ssl/certs/ca-certificates.crt; do # what this machine's network needs
     [ ! -e $file ] || { mkdir -p "$work/deb${file%/*}" && cp $file "$work/deb$file"; }
 done
-mkdir -p "$work/deb/try"
+mkdir -p "$work/deb/try/pictures"
 cp examples/nearest.c "$work/deb/try"
-cp -R examples/gallery/ant examples/gallery/key "$work/deb/try"
+cp -R examples/gallery/ant examples/gallery/key "$work/deb/try/pictures"
 cp -a "$work/deb" "$work/tarball"
 
 inside() { # root, command
@@ -54,11 +54,11 @@ inside() { # root, command
 # The program on six pictures of two things, then the C program on the same index.
 try() { # root, what pkg-config has to be told
     mount -t proc proc "$work/$1/proc"
-    inside "$1" 'cd /try; retrieve index ant key -o try.rtvx && retrieve search try.rtvx key/noto.png -k 2' | tee "$work/found"
+    inside "$1" 'cd /try; retrieve index pictures -o try.rtvx && retrieve search try.rtvx pictures/key/noto.png -k 2' | tee "$work/found"
     grep -q 'key/noto.png' "$work/found"
     quietly inside "$1" 'apt-get install -y --no-install-recommends gcc libc6-dev pkg-config'
     inside "$1" "$2"' cc /try/nearest.c $(pkg-config --cflags --libs retrieve) -o /try/nearest'
-    inside "$1" "cd /try; model=\$(find / -xdev -name '*.safetensors' | head -n 1); ./nearest \$model try.rtvx key/noto.png" | tee "$work/found"
+    inside "$1" "cd /try; model=\$(find / -xdev -name '*.safetensors' | head -n 1); ./nearest \$model try.rtvx pictures/key/noto.png" | tee "$work/found"
     grep -q '1.0000 .*key/noto.png' "$work/found"
 }
 
