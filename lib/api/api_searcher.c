@@ -64,7 +64,7 @@ int32_t rtv_searcher_create(rtv_model *model, rtv_index *index, int32_t allow_fo
     RTVI_REQUIRE(index, error, "index is NULL");
     RTVI_REQUIRE(out, error, "searcher is NULL");
     if (allow_foreign < RTV_INDEX_OWN || allow_foreign > RTV_INDEX_PARENTS)
-        return rtvi_error_set(error, RTV_E_INVALID_ARGUMENT, "api: allow_foreign: got %d, expected an RTV_INDEX_*", allow_foreign);
+        return rtvi_error_set(error, RTV_E_INVALID_ARGUMENT, "searcher: allow_foreign: got %d, expected an RTV_INDEX_*", allow_foreign);
     status = rtvi_team_check(model->runtime->team, error);
     if (status == RTV_OK) status = rtvi_team_check(index->runtime->team, error);
     if (status == RTV_OK) status = check_pair(model, index, allow_foreign, &is_parents, error);
