@@ -1,6 +1,7 @@
 /* flat.c - the flat index: its items and names. */
 #include "index/flat.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -251,6 +252,8 @@ void rtvi_flat_info(rtvi_flat *flat, rtv_index_info *info) {
     info->struct_size = (uint32_t)sizeof *info;
     pthread_rwlock_rdlock(&flat->lock);
     info->dim = flat->dim;
+    info->storage = RTV_STORAGE_FLOAT32;
+    info->min_score = -INFINITY;
     info->count = (int64_t)flat->ids.count;
     info->memory_bytes = (int64_t)memory_bytes(flat);
     info->num_classes = (int64_t)flat->names[0].count;
