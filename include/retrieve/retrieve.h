@@ -45,6 +45,7 @@
 #include <retrieve/image.h>
 #include <retrieve/index.h>
 #include <retrieve/model.h>
+#include <retrieve/quantizer.h>
 #include <retrieve/runtime.h>
 #include <retrieve/searcher.h>
 #include <retrieve/status.h>

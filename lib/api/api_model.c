@@ -263,6 +263,21 @@ int32_t rtv_model_import_bytes(const void *data, uint64_t size_bytes, const rtv_
     return import_from(&from, import, runtime, given, out, error);
 }
 
+int32_t rtvi_model_adopt(rtv_runtime *runtime, rtvi_graph *graph, const rtv_model_options *given, rtv_model **out, rtv_error *error) {
+    rtv_model_options options;
+    rtv_model *model = NULL;
+    int32_t status = begin(runtime, given, &options, &model, error);
+    if (status != RTV_OK) {
+        rtvi_graph_destroy(graph);
+        return status;
+    }
+    model->graph = graph;
+    model->store = RTV_STORE_FLOAT32;
+    status = rtvi_modelfile_fingerprint(&runtime->env, graph, model->store, &model->file, error);
+    if (status == RTV_OK) status = finish(model, &options, error);
+    return end(model, status, out);
+}
+
 int32_t rtv_model_save(const rtv_model *model, const char *path, rtv_error *error) {
     rtvi_modelfile_info written;
     RTVI_ENTER(error);
