@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "api/api_drift.h"
+#include "api/api_provenance.h"
 #include "api/api_ranks.h"
 #include "eval/eval_drift.h"
 #include "search/layer_drift.h"
@@ -200,6 +201,27 @@ static int32_t measure_recall(measuring *m) {
     return RTV_OK;
 }
 
+/* --- calibration ------------------------------------------------------------------------------------------------------------------- */
+
+/* A picture that cannot be read again is not counted. */
+static void mark_calibrated(const measuring *m, int side) {
+    rtvi_provenance provenance;
+    rtvi_provenance_open(m->models[side]->graph, &provenance);
+    for (int64_t i = 0; i < m->drift->info.num_compared && provenance.samples > 0; i++) {
+        rtv_picture_drift *picture = &m->drift->pictures[m->numbers[i]];
+        uint64_t hash;
+        if (rtv_model_picture_hash(m->models[side], &m->pictures[m->numbers[i]], &hash, NULL) == RTV_OK &&
+            rtvi_provenance_has_picture(&provenance, hash))
+            picture->is_calibrated = 1;
+    }
+    rtvi_provenance_close(&provenance);
+}
+
+static void count_calibrated(const measuring *m) {
+    for (int side = 0; side < 2; side++) mark_calibrated(m, side);
+    for (int64_t i = 0; i < m->drift->info.num_pictures; i++) m->drift->info.num_calibrated += m->drift->pictures[i].is_calibrated;
+}
+
 /* --- layers ----------------------------------------------------------------------------------------------------------------------- */
 
 static rtv_layer_drift describe_layer(const rtvi_layer_drift_row *row) {
@@ -280,6 +302,7 @@ int32_t rtvi_drift_measure(rtv_drift *drift, rtv_model *a, rtv_model *b, const r
     if (status == RTV_OK) status = compare_descriptors(&m);
     if (status == RTV_OK) status = search(&m);
     if (status == RTV_OK) status = measure_recall(&m);
+    if (status == RTV_OK) count_calibrated(&m);
     if (status == RTV_OK) status = compare_layers(&m);
     rtvi_free(env, m.numbers);
     rtvi_free(env, m.classes);

@@ -48,11 +48,8 @@ int32_t rtv_model_quantized_layers(const rtv_model *model, rtv_quantized_layer *
         rtv_quantized_layer own;
         if (!is_layer(&graph->nodes[i])) continue;
         if (found < capacity) {
-            const uint32_t struct_size = layers->struct_size;
-            rtv_quantized_layer *out = (rtv_quantized_layer *)((char *)layers + (size_t)found * struct_size);
             describe(graph, &provenance, &graph->nodes[i], &own);
-            memcpy(out, &struct_size, sizeof struct_size);
-            status = rtvi_api_info(out, &own, sizeof own, "rtv_quantized_layer", error);
+            status = rtvi_api_row(layers, (size_t)found, &own, sizeof own, "rtv_quantized_layer", error);
         }
         found++;
     }
