@@ -231,11 +231,18 @@ static int32_t check_samples(const rtvi_quant_maker *m, const rtvi_quant_work *w
                           "weights and full bias correction look at them");
 }
 
+/* What the guess of the work had too much is done too. */
+static int32_t complete(const rtvi_quant_progress *p, rtv_error *error) {
+    if (!p->call || p->call(p->user, p->total, p->total) == 0) return RTV_OK;
+    return rtvi_error_set(error, RTV_E_CANCELLED, "quantizer: stopped by the progress callback");
+}
+
 /* The plan is there: weights, biases, the graph. */
 static int32_t make(rtvi_quant_maker *m, rtvi_quant_work *work, rtvi_graph **quantized, rtvi_quant_report_row *rows, rtv_error *error) {
     int32_t status = check_samples(m, work, error);
     if (status == RTV_OK) status = rtvi_quant_layers_round(work, error);
     if (status == RTV_OK) status = rtvi_quant_correct_run(work, error);
+    if (status == RTV_OK) status = complete(&work->progress, error);
     if (status == RTV_OK) status = rtvi_quant_graph_rewrite(m->graph, work->plan, m->rounded, quantized, error);
     if (status != RTV_OK) return status;
     for (size_t i = 0; i < m->graph->num_nodes; i++) rows[i] = rtvi_quant_graph_report(m->graph, work->plan, m->rounded, i);

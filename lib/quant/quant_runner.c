@@ -72,12 +72,12 @@ typedef struct visiting {
     const pass *pass;
     int64_t sample;
     int32_t status;
-    rtv_error *error;
+    rtv_error error; /* not the run's, which clears its own */
 } visiting;
 
 static void show(void *user, const char *value, const rtvi_tensor *tensor) {
     visiting *v = user;
-    if (v->status == RTV_OK) v->status = v->pass->visit(v->pass->user, v->sample, value, tensor, v->error);
+    if (v->status == RTV_OK) v->status = v->pass->visit(v->pass->user, v->sample, value, tensor, &v->error);
 }
 
 static int32_t make_context(rtvi_quant_runner *r, int32_t lane, rtv_error *error) {
@@ -109,13 +109,15 @@ static void put_input(visiting *v, int32_t lane) {
 }
 
 static int32_t run_sample(const pass *p, int64_t sample, int32_t lane, rtv_error *error) {
-    visiting v = {p, sample, RTV_OK, error};
+    visiting v = {.pass = p, .sample = sample, .status = RTV_OK};
     const float *outputs[RTVI_MAX_OUTPUTS];
     int32_t status = make_context(p->runner, lane, error);
     if (status != RTV_OK) return status;
     put_input(&v, lane);
     if (v.status == RTV_OK) status = rtvi_exec_run_observed(p->runner->contexts[lane], outputs, show, &v, error);
-    return status == RTV_OK ? v.status : status;
+    if (status != RTV_OK || v.status == RTV_OK) return status;
+    *error = v.error;
+    return v.status;
 }
 
 /* Items before a failed one are run in any case, so that the first failure is the same on any number of threads. */
