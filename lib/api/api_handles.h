@@ -40,6 +40,7 @@ struct rtv_index {
 struct rtv_searcher {
     rtv_model *model;
     rtv_index *index;
+    int32_t is_parents; /* 1: the index is one of the model's parent, and stays one */
 };
 
 /* A model of a graph that the library made, which is taken over (also on failure). The runtime is shared; given may be NULL. */

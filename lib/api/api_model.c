@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "api/api_handles.h"
+#include "api/api_provenance.h"
 #include "arch/arch.h"
 #include "modelfile/modelfile_json.h"
 
@@ -309,6 +310,7 @@ static int64_t columns_of(const rtvi_graph *graph, rtvi_role role) {
 int32_t rtv_model_info_get(const rtv_model *model, rtv_model_info *info, rtv_error *error) {
     const rtvi_graph *graph;
     rtv_model_info own;
+    rtvi_provenance provenance;
     RTVI_ENTER(error);
     RTVI_REQUIRE(model, error, "model is NULL");
     RTVI_REQUIRE(info, error, "info is NULL");
@@ -329,6 +331,10 @@ int32_t rtv_model_info_get(const rtv_model *model, rtv_model_info *info, rtv_err
     snprintf(own.descriptors, sizeof own.descriptors, "%s", graph->descriptors);
     describe_preprocessing(&graph->preprocess, own.preprocessing, sizeof own.preprocessing);
     snprintf(own.fingerprint, sizeof own.fingerprint, "%s", model->file.fingerprint);
+    rtvi_provenance_open(graph, &provenance);
+    rtvi_copy_clipped(own.parent, sizeof own.parent, provenance.parent);
+    own.calibration_pictures = provenance.samples;
+    rtvi_provenance_close(&provenance);
     return rtvi_api_info(info, &own, sizeof own, "rtv_model_info", error);
 }
 

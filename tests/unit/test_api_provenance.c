@@ -29,7 +29,42 @@ static void it_knows_its_parent_and_its_pictures(void **state) {
     assert_int_equal(rtv_model_provenance(NULL, text, 10, &size, NULL), RTV_E_INVALID_ARGUMENT);
     assert_int_equal(rtv_model_picture_hash(model, NULL, &hash, NULL), RTV_E_INVALID_ARGUMENT);
     assert_int_equal(rtv_model_is_calibrated_with(NULL, 0), 0);
+    assert_string_equal(info_of(model).parent, info_of(f->model).fingerprint);
+    assert_int_equal(info_of(model).calibration_pictures, PICTURES);
+    assert_string_equal(info_of(f->model).parent, "");
+    assert_int_equal(info_of(f->model).calibration_pictures, 0);
     rtv_model_free(model);
+}
+
+/* Searched with codes, added to with floats. */
+static void the_parents_index_is_searched_by_option(void **state) {
+    fixture *f = *state;
+    rtv_model *model = quantize(f, NULL), *stranger;
+    rtv_index *index = NULL;
+    rtv_searcher *parents = NULL, *searcher = NULL;
+    rtv_hit hits[PICTURES];
+    int64_t num_hits[PICTURES];
+    assert_ok(rtv_index_create_for_model(f->model, NULL, &index, &f->error), f->error);
+    assert_ok(rtv_searcher_create(f->model, index, RTV_INDEX_OWN, &parents, &f->error), f->error);
+    assert_ok(rtv_searcher_add(parents, f->pictures, PICTURES, NULL, NULL, NULL, &f->error), f->error);
+    assert_int_equal(rtv_searcher_create(model, index, RTV_INDEX_OWN, &searcher, &f->error), RTV_E_MISMATCH);
+    assert_contains(f->error.message, "RTV_INDEX_PARENTS accepts it");
+    assert_int_equal(rtv_searcher_create(model, index, 3, &searcher, &f->error), RTV_E_INVALID_ARGUMENT);
+    assert_ok(rtv_searcher_create(model, index, RTV_INDEX_PARENTS, &searcher, &f->error), f->error);
+    assert_ok(rtv_searcher_search(searcher, f->pictures, PICTURES, 1, NULL, hits, num_hits, NULL, &f->error), f->error);
+    for (int i = 0; i < PICTURES; i++) assert_true(num_hits[i] == 1 && hits[i].score > 0.98f);
+    assert_int_equal(rtv_searcher_add(searcher, f->pictures, 1, NULL, NULL, NULL, &f->error), RTV_E_MISMATCH);
+    assert_contains(f->error.message, "made with the float32 model");
+    rtv_searcher_free(searcher);
+    stranger = quantize(f, "{\"weights\":\"nearest\"}"); /* of the same parent: a sister of the model, but no parent of it */
+    rtv_index_free(index);
+    index = NULL;
+    assert_ok(rtv_index_create_for_model(stranger, NULL, &index, &f->error), f->error);
+    assert_int_equal(rtv_searcher_create(model, index, RTV_INDEX_PARENTS, &searcher, &f->error), RTV_E_MISMATCH);
+    rtv_searcher_free(parents);
+    rtv_index_free(index);
+    rtv_model_free(model);
+    rtv_model_free(stranger);
 }
 
 static void what_is_exact_where(void **state) {
@@ -158,6 +193,7 @@ static void what_cannot_be_simulated(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(it_knows_its_parent_and_its_pictures, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_parents_index_is_searched_by_option, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_exact_where, setup, teardown),
         cmocka_unit_test_setup_teardown(every_layer_tells_why, setup, teardown),
         cmocka_unit_test_setup_teardown(without_class_scores, setup, teardown),
