@@ -40,6 +40,7 @@
 #ifndef RETRIEVE_RETRIEVE_H
 #define RETRIEVE_RETRIEVE_H
 
+#include <retrieve/accuracy.h>
 #include <retrieve/dataset.h>
 #include <retrieve/drift.h>
 #include <retrieve/evaluate.h>

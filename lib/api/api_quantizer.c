@@ -2,9 +2,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "api/api_handles.h"
 #include "api/api_provenance.h"
-#include "api/api_settings.h"
+#include "api/api_quantizer.h"
 #include "quant/quant_maker.h"
 
 struct rtv_quantizer {
@@ -118,6 +117,10 @@ int32_t rtv_quantizer_settings(rtv_quantizer *q, char *to, uint64_t capacity, ui
     status = enter(q, error);
     return status == RTV_OK ? leave(q, write_settings(q, to, capacity, size_bytes, error)) : status;
 }
+
+rtv_model *rtvi_quantizer_model(const rtv_quantizer *q) { return q->model; }
+
+const rtv_quantizer_options *rtvi_quantizer_options(const rtv_quantizer *q) { return &q->settings.options; }
 
 /* --- pictures ---------------------------------------------------------------------------------------------------------------------- */
 
