@@ -42,8 +42,9 @@ const command command_export = {
     .num_options = sizeof options / sizeof *options,
     .least = 2,
     .most = 2,
-    .details = "The end of OUTPUT's name says what it will be: .npy (NumPy), .fvecs, or .faiss (a flat index of inner products). Vectors come "
-               "in the order in which they were added.",
+    .details =
+        "The end of OUTPUT's name says what it will be: .npy (NumPy), .fvecs, or .faiss (a flat index of inner products). Vectors come "
+        "in the order in which they were added.",
     .example = "  retrieve export photos.idx descriptors.npy\n",
     .run = run,
 };

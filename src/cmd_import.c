@@ -82,7 +82,8 @@ static int make_index(importing *work, const char *path) {
 
 static int fill_index(importing *work) {
     rtv_error error;
-    if (rtv_index_import(work->index, work->vectors, work->ids, work->classes, &error) != RTV_OK) return fail(work->args->positional[0], &error);
+    if (rtv_index_import(work->index, work->vectors, work->ids, work->classes, &error) != RTV_OK)
+        return fail(work->args->positional[0], &error);
     if (work->names.count > 0 && rtv_index_set_class_names(work->index, RTV_CLASSES_LABEL, (const char *const *)work->names.names,
                                                            (int64_t)work->names.count, &error) != RTV_OK)
         return fail(work->args->values[OPT_CLASSES], &error);
@@ -139,8 +140,9 @@ const command command_import = {
     .num_options = sizeof options / sizeof *options,
     .least = 1,
     .most = 1,
-    .details = "VECTORS is a NumPy file (.npy), .fvecs or .ivecs, a flat faiss index of inner products, or the feature database that the "
-               "public CGD code saves. The kind is told by the first bytes, and .fvecs and .ivecs by the name.",
+    .details =
+        "VECTORS is a NumPy file (.npy), .fvecs or .ivecs, a flat faiss index of inner products, or the feature database that the "
+        "public CGD code saves. The kind is told by the first bytes, and .fvecs and .ivecs by the name.",
     .example = "  retrieve import descriptors.npy -o photos.idx --classes classes.txt\n",
     .run = run,
 };

@@ -106,8 +106,9 @@ const command command_remove = {
     .summary = "Take pictures out of an index.",
     .least = 2,
     .most = OPTIONS_ANY,
-    .details = "A KEY is the path under which a picture was added. All are removed at once, or none; a key that is not there is named, and the "
-               "exit code is then 3. retrieve compact gives the space back.",
+    .details =
+        "A KEY is the path under which a picture was added. All are removed at once, or none; a key that is not there is named, and the "
+        "exit code is then 3. retrieve compact gives the space back.",
     .example = "  retrieve remove photos.idx photos/blurred.jpg\n",
     .run = run_remove,
 };

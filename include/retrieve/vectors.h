@@ -30,8 +30,8 @@ typedef struct rtv_vectors_info {
     int32_t kind; /* RTV_VECTORS_* */
     int64_t dim;
     int64_t count;
-    int32_t has_ids;  /* 1: each vector has an id */
-    int32_t has_keys; /* 1: each vector has a key (CGD) */
+    int32_t has_ids;     /* 1: each vector has an id */
+    int32_t has_keys;    /* 1: each vector has a key (CGD) */
     int32_t has_classes; /* 1: each vector has a class (CGD) */
     int32_t reserved;
 } rtv_vectors_info;

@@ -1,5 +1,5 @@
-/* exchange_faiss.c - faiss's flat index of inner products (faiss/impl/index_write.cpp): four characters, the header that all its indexes have,
- * the number of floats, the floats; and the same inside an IndexIDMap, with the ids behind. */
+/* exchange_faiss.c - faiss's flat index of inner products (faiss/impl/index_write.cpp): four characters, the header that all its indexes
+ * have, the number of floats, the floats; and the same inside an IndexIDMap, with the ids behind. */
 #include <string.h>
 
 #include "base/base_bytes.h"
@@ -8,8 +8,8 @@
 enum { INNER_PRODUCT = 0, HEADER = 4 + 4 + 8 + 8 + 8 + 1 + 4 };
 
 static int32_t cut_off(const rtvi_exchange *exchange, rtv_error *error) {
-    return rtvi_error_set_at(error, RTV_E_FORMAT, (int64_t)exchange->source.size, "vectors: faiss: got %zu bytes, expected more: it is cut off",
-                             exchange->source.size);
+    return rtvi_error_set_at(error, RTV_E_FORMAT, (int64_t)exchange->source.size,
+                             "vectors: faiss: got %zu bytes, expected more: it is cut off", exchange->source.size);
 }
 
 static int32_t unknown(const char what[4], rtv_error *error) {
@@ -27,8 +27,8 @@ static int32_t read_header(rtvi_bytes *in, const rtvi_exchange *exchange, uint64
     metric = rtvi_bytes_u32(in);
     if (in->failed) return cut_off(exchange, error);
     if (metric != INNER_PRODUCT)
-        return rtvi_error_set_at(error, RTV_E_UNSUPPORTED, (int64_t)in->pos - 4, "vectors: faiss: got metric %llu, expected inner products (0)",
-                                 (unsigned long long)metric);
+        return rtvi_error_set_at(error, RTV_E_UNSUPPORTED, (int64_t)in->pos - 4,
+                                 "vectors: faiss: got metric %llu, expected inner products (0)", (unsigned long long)metric);
     return RTV_OK;
 }
 
@@ -39,8 +39,9 @@ static int32_t read_flat(rtvi_bytes *in, rtvi_exchange *exchange, rtv_error *err
     floats = rtvi_bytes_u64(in);
     if (in->failed) return cut_off(exchange, error);
     if (__builtin_mul_overflow(dim, count, &expected) || floats != expected)
-        return rtvi_error_set_at(error, RTV_E_FORMAT, (int64_t)in->pos - 8, "vectors: faiss: got %llu floats, expected %llu vectors of %llu",
-                                 (unsigned long long)floats, (unsigned long long)count, (unsigned long long)dim);
+        return rtvi_error_set_at(error, RTV_E_FORMAT, (int64_t)in->pos - 8,
+                                 "vectors: faiss: got %llu floats, expected %llu vectors of %llu", (unsigned long long)floats,
+                                 (unsigned long long)count, (unsigned long long)dim);
     status = rtvi_exchange_set_matrix(exchange, RTVI_F32, in->pos, count, dim, dim, error);
     if (status == RTV_OK) rtvi_bytes_take(in, (size_t)floats * 4);
     return status;
@@ -49,8 +50,8 @@ static int32_t read_flat(rtvi_bytes *in, rtvi_exchange *exchange, rtv_error *err
 static int32_t read_ids(rtvi_bytes *in, rtvi_exchange *exchange, rtv_error *error) {
     const uint64_t count = (uint64_t)exchange->matrix.dims[0], have = rtvi_bytes_u64(in);
     if (!in->failed && have != count)
-        return rtvi_error_set_at(error, RTV_E_FORMAT, (int64_t)in->pos - 8, "vectors: faiss: got %llu ids, expected %llu", (unsigned long long)have,
-                                 (unsigned long long)count);
+        return rtvi_error_set_at(error, RTV_E_FORMAT, (int64_t)in->pos - 8, "vectors: faiss: got %llu ids, expected %llu",
+                                 (unsigned long long)have, (unsigned long long)count);
     exchange->ids = in->failed ? NULL : rtvi_bytes_take(in, (size_t)count * 8);
     return in->failed ? cut_off(exchange, error) : RTV_OK;
 }
@@ -69,7 +70,8 @@ int32_t rtvi_exchange_read_faiss(rtvi_exchange *exchange, rtv_error *error) {
     status = read_flat(&in, exchange, error);
     if (status == RTV_OK && has_ids) status = read_ids(&in, exchange, error);
     if (status == RTV_OK && rtvi_bytes_left(&in) != 0)
-        return rtvi_error_set_at(error, RTV_E_FORMAT, (int64_t)in.pos, "vectors: faiss: got %zu bytes behind the index", rtvi_bytes_left(&in));
+        return rtvi_error_set_at(error, RTV_E_FORMAT, (int64_t)in.pos, "vectors: faiss: got %zu bytes behind the index",
+                                 rtvi_bytes_left(&in));
     return status;
 }
 

@@ -65,7 +65,7 @@ int32_t rtvi_exchange_read_npy(rtvi_exchange *exchange, rtv_error *error) {
     const size_t prefix = source->size > 6 && source->data[6] == 1 ? PREFIX : PREFIX + 2;
     const char *order;
     char *header;
-    uint64_t count, dim, size;
+    uint64_t count = 0, dim = 0, size;
     rtvi_dtype dtype;
     int32_t status;
     if (source->size < prefix || source->data[6] < 1 || source->data[6] > 3)
@@ -79,7 +79,8 @@ int32_t rtvi_exchange_read_npy(rtvi_exchange *exchange, rtv_error *error) {
     order = value_of(header, "fortran_order");
     dtype = dtype_of(value_of(header, "descr"));
     if (dtype == 0)
-        status = rtvi_error_set_at(error, RTV_E_UNSUPPORTED, PREFIX, "vectors: npy header: got another type, expected '<f4', '<f2' or '<f8'");
+        status =
+            rtvi_error_set_at(error, RTV_E_UNSUPPORTED, PREFIX, "vectors: npy header: got another type, expected '<f4', '<f2' or '<f8'");
     else if (!read_shape(value_of(header, "shape"), &count, &dim))
         status = bad(exchange, error, "another shape, expected (count, dim) or (dim,)");
     else if (!order || (strncmp(order, "False", 5) != 0 && (strncmp(order, "True", 4) != 0 || (count > 1 && dim > 1))))
@@ -95,7 +96,8 @@ int32_t rtvi_exchange_read_npy(rtvi_exchange *exchange, rtv_error *error) {
 size_t rtvi_exchange_npy_header(uint8_t *bytes, int64_t count, int64_t dim) {
     const uint8_t prefix[PREFIX] = {0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0, 2 * ALIGNMENT - PREFIX, 0};
     char text[RTVI_EXCHANGE_HEADER];
-    const int length = snprintf(text, sizeof text, "{'descr': '<f4', 'fortran_order': False, 'shape': (%" PRId64 ", %" PRId64 "), }", count, dim);
+    const int length =
+        snprintf(text, sizeof text, "{'descr': '<f4', 'fortran_order': False, 'shape': (%" PRId64 ", %" PRId64 "), }", count, dim);
     memcpy(bytes, prefix, sizeof prefix);
     memset(bytes + PREFIX, ' ', 2 * ALIGNMENT - PREFIX);
     memcpy(bytes + PREFIX, text, (size_t)length);

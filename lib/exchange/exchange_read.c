@@ -27,7 +27,8 @@ int32_t rtvi_exchange_set_matrix(rtvi_exchange *exchange, rtvi_dtype dtype, uint
     const uint64_t element = rtvi_dtype_size(dtype);
     uint64_t size;
     if (dim < 1 || dim > 65536)
-        return rtvi_error_set_at(error, RTV_E_FORMAT, (int64_t)offset, "vectors: dim: got %llu, expected 1 to 65536", (unsigned long long)dim);
+        return rtvi_error_set_at(error, RTV_E_FORMAT, (int64_t)offset, "vectors: dim: got %llu, expected 1 to 65536",
+                                 (unsigned long long)dim);
     if (__builtin_mul_overflow(count, stride * element, &size) || offset > exchange->source.size ||
         size > exchange->source.size - offset + (stride - dim) * element)
         return rtvi_error_set_at(error, RTV_E_FORMAT, (int64_t)exchange->source.size,
@@ -48,11 +49,15 @@ int32_t rtvi_exchange_open(rtvi_source *source, const char *name, rtvi_exchange 
     memset(source, 0, sizeof *source);
     exchange->kind = kind_of(&exchange->source, name);
     switch (exchange->kind) {
-        case RTV_VECTORS_NPY: return rtvi_exchange_read_npy(exchange, error);
+        case RTV_VECTORS_NPY:
+            return rtvi_exchange_read_npy(exchange, error);
         case RTV_VECTORS_FVECS:
-        case RTV_VECTORS_IVECS: return rtvi_exchange_read_vecs(exchange, error);
-        case RTV_VECTORS_FAISS: return rtvi_exchange_read_faiss(exchange, error);
-        case RTV_VECTORS_CGD: return rtvi_exchange_read_cgd(exchange, error);
+        case RTV_VECTORS_IVECS:
+            return rtvi_exchange_read_vecs(exchange, error);
+        case RTV_VECTORS_FAISS:
+            return rtvi_exchange_read_faiss(exchange, error);
+        case RTV_VECTORS_CGD:
+            return rtvi_exchange_read_cgd(exchange, error);
         default:
             return rtvi_error_set_at(error, RTV_E_UNSUPPORTED, 0,
                                      "vectors: file: is none of .npy, .fvecs, .ivecs, a flat faiss index, a CGD feature database");
@@ -70,8 +75,8 @@ int32_t rtvi_exchange_read(const rtvi_exchange *exchange, int64_t first, int64_t
     const rtvi_tensor *matrix = &exchange->matrix;
     rtvi_tensor rows = *matrix;
     if (first < 0 || count < 0 || first > matrix->dims[0] || count > matrix->dims[0] - first)
-        return rtvi_error_set(error, RTV_E_INVALID_ARGUMENT, "vectors: rows: got %lld from %lld on, expected some of %lld", (long long)count,
-                              (long long)first, (long long)matrix->dims[0]);
+        return rtvi_error_set(error, RTV_E_INVALID_ARGUMENT, "vectors: rows: got %lld from %lld on, expected some of %lld",
+                              (long long)count, (long long)first, (long long)matrix->dims[0]);
     if (ids && !exchange->ids) return rtvi_error_set(error, RTV_E_INVALID_ARGUMENT, "vectors: ids: the file has none");
     rows.dims[0] = count;
     rows.data = (const uint8_t *)matrix->data + (uint64_t)first * (uint64_t)matrix->strides[0] * rtvi_dtype_size(matrix->dtype);
@@ -120,7 +125,8 @@ static void free_keys(const rtvi_env *env, block *b, size_t count) {
 static int32_t add_block(const rtvi_exchange *exchange, rtvi_flat *flat, block *b, int64_t first, size_t count, const int64_t *ids,
                          const int32_t *classes, rtv_error *error) {
     rtv_items items = {.struct_size = sizeof items, .vectors = b->vectors, .ids = ids ? ids + first : exchange->ids ? b->ids : NULL};
-    int32_t status = rtvi_exchange_read(exchange, first, (int64_t)count, b->vectors, !ids && exchange->ids ? b->ids : NULL, b->classes, error);
+    int32_t status =
+        rtvi_exchange_read(exchange, first, (int64_t)count, b->vectors, !ids && exchange->ids ? b->ids : NULL, b->classes, error);
     items.classes = classes ? classes + first : b->classes;
     for (size_t i = 0; exchange->keys && i < count && status == RTV_OK; i++) {
         const rtvi_weights_text *text = &exchange->keys->texts[(size_t)first + i];
@@ -141,7 +147,8 @@ int32_t rtvi_exchange_import(const rtvi_exchange *exchange, rtvi_flat *flat, con
     int32_t status = RTV_OK;
     rtvi_flat_info(flat, &info);
     if (dim != info.dim)
-        return rtvi_error_set(error, RTV_E_MISMATCH, "vectors: got %lld dimensions, expected the index's %d", (long long)dim, (int)info.dim);
+        return rtvi_error_set(error, RTV_E_MISMATCH, "vectors: got %lld dimensions, expected the index's %d", (long long)dim,
+                              (int)info.dim);
     if ((int64_t)b.rows > total) b.rows = (size_t)total;
     b.vectors = rtvi_alloc(env, b.rows, (size_t)dim * sizeof *b.vectors);
     b.ids = rtvi_alloc(env, b.rows, sizeof *b.ids);

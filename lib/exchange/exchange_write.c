@@ -70,7 +70,8 @@ static void write_all(writing *w, rtvi_flat *flat, int with_ids) {
 
 static int32_t check_kind(int32_t kind, int32_t with_ids, rtv_error *error) {
     if (kind != RTV_VECTORS_NPY && kind != RTV_VECTORS_FVECS && kind != RTV_VECTORS_FAISS)
-        return rtvi_error_set(error, RTV_E_INVALID_ARGUMENT, "vectors: kind: got %d, expected RTV_VECTORS_NPY, _FVECS or _FAISS", (int)kind);
+        return rtvi_error_set(error, RTV_E_INVALID_ARGUMENT, "vectors: kind: got %d, expected RTV_VECTORS_NPY, _FVECS or _FAISS",
+                              (int)kind);
     if (with_ids && kind != RTV_VECTORS_FAISS)
         return rtvi_error_set(error, RTV_E_INVALID_ARGUMENT, "vectors: with_ids: got 1, expected 0 for all but RTV_VECTORS_FAISS");
     return RTV_OK;
