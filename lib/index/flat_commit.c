@@ -397,7 +397,8 @@ int32_t rtvi_flat_attach(rtvi_flat *flat, const rtvi_io *io, const char *path, r
     rtvi_store *store = NULL;
     uint8_t *meta;
     int32_t status;
-    if (access(path, F_OK) == 0) return rtvi_error_set_os(error, EEXIST, "index: cannot make \"%s\"", path);
+    if (access(path, F_OK) == 0)
+        return rtvi_error_set(error, RTV_E_EXISTS, "index: \"%s\": is there already, expected the path of a new file", path);
     status = rtvi_meta_write(flat->env, &flat->meta, &meta, &commit.meta_size, error);
     if (status != RTV_OK) return status;
     commit.meta = meta;
