@@ -107,6 +107,9 @@ RTV_SIMULATE_TENSOR_SYMMETRIC = 2
 RTV_SIMULATE_CHANNEL_ASYMMETRIC = 3
 RTV_SIMULATE_TENSOR_ASYMMETRIC = 4
 RTV_PREDICTED_OWN = -2
+RTV_INDEX_OWN = 0
+RTV_INDEX_ANY = 1
+RTV_INDEX_PARENTS = 2
 RTV_VECTORS_NPY = 1
 RTV_VECTORS_FVECS = 2
 RTV_VECTORS_IVECS = 3
@@ -259,6 +262,8 @@ class rtv_model_info(Structure):
         ("descriptors", c_char * 16),
         ("preprocessing", c_char * 224),
         ("fingerprint", c_char * 72),
+        ("parent", c_char * 72),
+        ("calibration_pictures", c_int64),
     ]
 
 
@@ -786,16 +791,31 @@ FUNCTIONS = {
     "rtv_model_import": (c_int32, [c_char_p, c_void_p, c_void_p, c_void_p, c_void_p, c_void_p]),
     "rtv_model_import_bytes": (c_int32, [c_void_p, c_uint64, c_void_p, c_void_p, c_void_p, c_void_p, c_void_p]),
     "rtv_model_info_get": (c_int32, [c_void_p, c_void_p, c_void_p]),
+    "rtv_model_is_calibrated_with": (c_int32, [c_void_p, c_uint64]),
     "rtv_model_load": (c_int32, [c_char_p, c_void_p, c_void_p, c_void_p, c_void_p]),
     "rtv_model_load_bytes": (c_int32, [c_void_p, c_uint64, c_void_p, c_void_p, c_void_p, c_void_p]),
     "rtv_model_options_init_sized": (None, [c_void_p, c_uint32]),
+    "rtv_model_picture_hash": (c_int32, [c_void_p, c_void_p, c_void_p, c_void_p]),
     "rtv_model_preprocess": (c_int32, [c_void_p, c_void_p, c_void_p, c_uint64, c_void_p]),
     "rtv_model_profile": (c_int32, [c_void_p, c_int32, c_void_p, c_int64, c_void_p, c_void_p]),
+    "rtv_model_provenance": (c_int32, [c_void_p, c_char_p, c_uint64, c_void_p, c_void_p]),
+    "rtv_model_quantized_layers": (c_int32, [c_void_p, c_void_p, c_int64, c_void_p, c_void_p]),
     "rtv_model_save": (c_int32, [c_void_p, c_char_p, c_void_p]),
+    "rtv_model_simulate": (c_int32, [c_void_p, c_void_p, c_void_p, c_void_p, c_void_p]),
     "rtv_picture_from_encoded": (None, [c_void_p, c_void_p, c_uint64]),
     "rtv_picture_from_path": (None, [c_void_p, c_char_p]),
     "rtv_picture_from_pixels": (None, [c_void_p, c_void_p, c_int32, c_int32, c_int32, c_int64]),
     "rtv_picture_from_tensor": (None, [c_void_p, c_void_p, c_uint64]),
+    "rtv_quantizer_add": (c_int32, [c_void_p, c_void_p, c_int64, c_void_p, c_void_p, c_void_p, c_void_p]),
+    "rtv_quantizer_add_from": (c_int32, [c_void_p, rtv_sample_fn, c_void_p, c_void_p, c_void_p]),
+    "rtv_quantizer_configure": (c_int32, [c_void_p, c_void_p, c_void_p]),
+    "rtv_quantizer_create": (c_int32, [c_void_p, c_void_p, c_void_p, c_void_p]),
+    "rtv_quantizer_finish": (c_int32, [c_void_p, c_void_p, c_void_p, c_void_p]),
+    "rtv_quantizer_free": (None, [c_void_p]),
+    "rtv_quantizer_load_statistics": (c_int32, [c_void_p, c_char_p, c_void_p]),
+    "rtv_quantizer_options_init_sized": (None, [c_void_p, c_uint32]),
+    "rtv_quantizer_save_statistics": (c_int32, [c_void_p, c_char_p, c_void_p]),
+    "rtv_quantizer_settings": (c_int32, [c_void_p, c_char_p, c_uint64, c_void_p, c_void_p]),
     "rtv_runtime_create": (c_int32, [c_void_p, c_void_p, c_void_p]),
     "rtv_runtime_free": (None, [c_void_p]),
     "rtv_runtime_options_init_sized": (None, [c_void_p, c_uint32]),
@@ -804,6 +824,7 @@ FUNCTIONS = {
     "rtv_searcher_create": (c_int32, [c_void_p, c_void_p, c_int32, c_void_p, c_void_p]),
     "rtv_searcher_free": (None, [c_void_p]),
     "rtv_searcher_search": (c_int32, [c_void_p, c_void_p, c_int64, c_int64, c_void_p, c_void_p, c_void_p, c_void_p, c_void_p]),
+    "rtv_simulate_options_init_sized": (None, [c_void_p, c_uint32]),
     "rtv_status_name": (c_char_p, [c_int32]),
     "rtv_vectors_free": (None, [c_void_p]),
     "rtv_vectors_info_get": (c_int32, [c_void_p, c_void_p, c_void_p]),
