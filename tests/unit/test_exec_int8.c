@@ -150,6 +150,7 @@ typedef struct seen {
 typedef struct run {
     fixture *f;
     int32_t executor, threads, status;
+    rtvi_exec *exec;
     seen values[MAX_SEEN];
     int count;
 } run;
@@ -169,16 +170,18 @@ static void forget(run *r) {
     while (r->count > 0) free(r->values[--r->count].bytes);
 }
 
-/* An observed run after a plain one on other pixels, so that leftovers would show. */
-static void run_here(void *arg) {
+static void compile_here(void *arg) {
     run *r = arg;
+    r->status = rtvi_exec_compile(&r->f->env, r->f->graph, r->executor, &r->exec, &r->f->error);
+}
+
+/* An observed run after a plain one on other pixels, so that leftovers would show. */
+static void run_compiled(run *r, int32_t threads) {
     fixture *f = r->f;
-    rtvi_exec *exec = NULL;
     rtvi_exec_context *context = NULL;
     const float *outputs[RTVI_MAX_OUTPUTS];
     const rtvi_value *input = value_of(f, f->graph->input);
-    r->status = rtvi_exec_compile(&f->env, f->graph, r->executor, &exec, &f->error);
-    if (r->status == RTV_OK) r->status = rtvi_exec_context_create(exec, r->threads, &context, &f->error);
+    if (r->status == RTV_OK) r->status = rtvi_exec_context_create(r->exec, threads, &context, &f->error);
     for (int repeat = 0; repeat < 2 && r->status == RTV_OK; repeat++) {
         uint8_t *to = rtvi_exec_context_input(context);
         f->seed = 98 + (uint32_t)repeat;
@@ -187,7 +190,19 @@ static void run_here(void *arg) {
             repeat == 0 ? rtvi_exec_run(context, outputs, NULL, &f->error) : rtvi_exec_run_observed(context, outputs, keep, r, &f->error);
     }
     rtvi_exec_context_destroy(context);
-    rtvi_exec_destroy(exec);
+    rtvi_exec_destroy(r->exec);
+    r->exec = NULL;
+}
+
+static void run_here(void *arg) {
+    run *r = arg;
+    compile_here(r);
+    run_compiled(r, r->threads);
+}
+
+static void run_narrow(void *arg, int64_t item, int32_t lane) {
+    (void)item, (void)lane;
+    run_compiled(arg, 1);
 }
 
 static int32_t run_on(run *r, fixture *f, int32_t executor, int32_t threads) {
@@ -308,6 +323,30 @@ static void real_convolutions(void **state) {
     (void)state;
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) convolution(&shapes[i], 0, 0, RTVI_U8);
     convolution(&(shape){512, 7, 2048, 1, 1, 0, 1, 1}, 0, RTVI_I8, RTVI_U8);
+}
+
+/* Weights are packed for all threads and used by one: here a layout that AMX has no fast kernel for with one thread (2048 channels). */
+static void compiled_wide_run_narrow(void **state) {
+    static run expected, got;
+    fixture f;
+    rtvi_team *team = NULL;
+    (void)state;
+    begin(&f, 10, 10);
+    output(&f, qconv(&f, "conv", widened(&f, 2048, 0), 512, square(1, 1, 0), -1, RTVI_U8));
+    if (run_on(&expected, &f, RTV_EXECUTOR_REFERENCE, 1) != RTV_OK) fail_msg("%s", f.error.message);
+    memset(&got, 0, sizeof got);
+    got.f = &f;
+    got.executor = RTV_EXECUTOR_ONEDNN;
+    assert_int_equal(rtvi_team_create(&f.env, 2, &team, &f.error), RTV_OK);
+    assert_int_equal(rtvi_team_run(team, compile_here, &got, &f.error), RTV_OK);
+    assert_int_equal(rtvi_team_run_many(team, run_narrow, &got, 1, NULL, NULL, &f.error), RTV_OK);
+    rtvi_team_destroy(team);
+    if (got.status != RTV_OK) fail_msg("%s", f.error.message);
+    assert_int_equal(got.count, expected.count);
+    for (int i = 0; i < expected.count; i++) compare_value(&expected.values[i], &got.values[i], 1);
+    forget(&got);
+    forget(&expected);
+    finish(&f);
 }
 
 static void asymmetric_convolution(void **state) {
@@ -546,6 +585,7 @@ int main(void) {
         cmocka_unit_test(convolutions),
         cmocka_unit_test(grouped_convolutions),
         cmocka_unit_test(real_convolutions),
+        cmocka_unit_test(compiled_wide_run_narrow),
         cmocka_unit_test(asymmetric_convolution),
         cmocka_unit_test(networks),
         cmocka_unit_test(linears),
