@@ -11,6 +11,7 @@ extern const command command_index;
 extern const command command_search;
 extern const command command_info;
 extern const command command_bench;
+extern const command command_quantize;
 extern const command command_compare;
 
 #endif

@@ -41,7 +41,9 @@
 #define RETRIEVE_RETRIEVE_H
 
 #include <retrieve/accuracy.h>
+#include <retrieve/dataset.h>
 #include <retrieve/drift.h>
+#include <retrieve/evaluate.h>
 #include <retrieve/export.h>
 #include <retrieve/image.h>
 #include <retrieve/index.h>

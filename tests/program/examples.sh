@@ -30,3 +30,14 @@ says out "cosine: mean 1.0000"
 says out "noisiest layer: "
 wants 1 "$BUILD/examples/compare_models" toy.rtv nowhere.rtv pictures/ant/noto.png
 says err "nowhere.rtv"
+
+wants 0 "$BUILD/examples/quantize" toy.rtv example.rtv pictures/*/*.png
+says out "made with 6 pictures"
+wants 0 "$retrieve" quantize toy.rtv pictures -o program.rtv --samples 6
+wants 0 "$retrieve" compare example.rtv program.rtv pictures --layers 0
+says out "mean 1.0000"
+wants 0 "$BUILD/examples/quantize" toy.rtv example.rtv pictures/*/*.png broken.png
+says err "broken.png: "
+says out "made with 6 pictures"
+wants 1 "$BUILD/examples/quantize" program.rtv again.rtv pictures/ant/noto.png
+says err "got one that is quantized"
