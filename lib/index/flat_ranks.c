@@ -57,15 +57,18 @@ static int32_t rank_one(rtvi_search *search, const rtvi_rank_queries *q, int64_t
 }
 
 static int32_t rank_all(rtvi_search *search, const rtvi_rank_queries *q, rtvi_ranks *out, rtv_error *error) {
+    const rtv_progress_fn progress = search->progress; /* of the queries, not of the search for each */
     int32_t status = reserve(search->flat, search->rows, q, out, error);
+    if (status != RTV_OK) return status;
     out->offsets[0] = 0;
+    search->progress = NULL;
     search->count = 1;
     search->k = search->rows->num_rows ? (int64_t)search->rows->num_rows : 1;
     search->hits = rtvi_alloc(search->flat->env, (size_t)search->k, sizeof *search->hits);
     if (!search->hits) return rtvi_error_out_of_memory(error, "index", (size_t)search->k * sizeof *search->hits);
     for (int64_t i = 0; i < q->count && status == RTV_OK; i++) {
         status = rank_one(search, q, i, out, error);
-        if (status == RTV_OK && search->progress && search->progress(search->progress_user, i + 1, q->count) != 0)
+        if (status == RTV_OK && progress && progress(search->progress_user, i + 1, q->count) != 0)
             status = rtvi_error_set(error, RTV_E_CANCELLED, "index: stopped by the progress callback");
     }
     rtvi_free(search->flat->env, search->hits);
