@@ -9,7 +9,7 @@
 #include "commands.h"
 #include "text.h"
 
-static const command *const commands[] = {&command_index,         &command_search,     &command_info,  &command_embed,
+static const command *const commands[] = {&command_index,         &command_search,     &command_eval,  &command_info,   &command_embed,
                                           &command_model_convert, &command_model_info, &command_bench, &command_compare};
 enum { NUM_COMMANDS = sizeof commands / sizeof *commands };
 
