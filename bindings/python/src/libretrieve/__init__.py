@@ -13,6 +13,7 @@ from .estimators import *  # noqa: F401,F403
 from .flat import *  # noqa: F401,F403
 from .index import *  # noqa: F401,F403
 from .model import *  # noqa: F401,F403
+from .quantizer import *  # noqa: F401,F403
 from .results import *  # noqa: F401,F403
 from .runtime import *  # noqa: F401,F403
 from .runtime import version

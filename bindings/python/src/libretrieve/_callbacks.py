@@ -35,7 +35,8 @@ class Watch:
         #: Work in parts: what was done before this part, and the whole, -1 while unknown.
         self.before = 0
         self.whole: Optional[int] = None
-        self.function = _ffi.rtv_progress_fn(self.guard(self._step))
+        self.step = self.guard(self._step)
+        self.function = _ffi.rtv_progress_fn(self.step)
 
     def guard(self, function: Callable[..., int]) -> Callable[..., int]:
         """The function as C may call it: 1 when it raises, and the exception is kept."""
@@ -78,6 +79,7 @@ class Watch:
         return self
 
     def __exit__(self, *_: object) -> None:
+        del self.step
         self.function = _ffi.rtv_progress_fn()  # the callback refers to this object: an end to the circle
         if self._own_bar is not None:
             self._own_bar.close()

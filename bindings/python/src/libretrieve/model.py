@@ -139,9 +139,10 @@ class Model(Handle):
         descriptors = model.embed(["a.jpg", "b.jpg"])       # float32 [2, d], of unit length
     """
 
-    __slots__ = ("_decoder", "_info")
+    __slots__ = ("_decoder", "_info", "_runtime")
     _decoder: Optional[_Decoder]
     _info: ModelInfo
+    _runtime: Optional[Owned]
 
     def __init__(self) -> None:
         raise TypeError("use Model.load(...) or Model.from_checkpoint(...)")
@@ -305,6 +306,7 @@ class Model(Handle):
     def _wrap(cls, pointer: ctypes.c_void_p, decoder: Optional[_Decoder], runtime: Optional[Owned]) -> Model:
         model = cls.__new__(cls)
         model._decoder = decoder
+        model._runtime = runtime
         model._take(pointer, lib.rtv_model_free, (decoder, runtime))
         model._info = _info(model._use())
         return model
