@@ -40,6 +40,7 @@
 #ifndef RETRIEVE_RETRIEVE_H
 #define RETRIEVE_RETRIEVE_H
 
+#include <retrieve/drift.h>
 #include <retrieve/export.h>
 #include <retrieve/image.h>
 #include <retrieve/index.h>

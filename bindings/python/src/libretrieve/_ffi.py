@@ -51,6 +51,7 @@ RTV_STORE_FLOAT16 = 2
 RTV_MODE_AUTO = 0
 RTV_MODE_LATENCY = 1
 RTV_MODE_THROUGHPUT = 2
+RTV_DRIFT_MOST_K = 16
 RTV_PAYLOAD_MAX = 65536
 RTV_STORAGE_FLOAT32 = 1
 RTV_STORAGE_FLOAT16 = 2
@@ -227,6 +228,9 @@ class rtv_layer_info(Structure):
         ("kernel", c_char * 64),
         ("precision", c_char * 16),
         ("shape", c_char * 40),
+        ("scale", c_float),
+        ("zero_point", c_int32),
+        ("output", c_char * 8),
     ]
 
 
@@ -248,6 +252,86 @@ class rtv_embedding(Structure):
         ("errors", c_void_p),
         ("classes", c_void_p),
         ("class_scores", c_void_p),
+    ]
+
+
+class rtv_drift_options(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("mode", c_int32),
+        ("classes", c_void_p),
+        ("k", c_void_p),
+        ("num_k", c_int64),
+        ("layer_pictures", c_int64),
+        ("progress", rtv_progress_fn),
+        ("progress_user", c_void_p),
+    ]
+
+
+class rtv_drift_info(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("descriptor_dim", c_int32),
+        ("num_pictures", c_int64),
+        ("num_compared", c_int64),
+        ("num_queries", c_int64),
+        ("num_lone", c_int64),
+        ("num_calibrated", c_int64),
+        ("num_moved", c_int64),
+        ("cosine_mean", c_double),
+        ("cosine_min", c_double),
+        ("cosine_1_percent", c_double),
+        ("cosine_5_percent", c_double),
+        ("cosine_median", c_double),
+    ]
+
+
+class rtv_recall_drift(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("k", c_int32),
+        ("recall_a", c_double),
+        ("recall_b", c_double),
+        ("recall_mixed", c_double),
+        ("gained", c_int64),
+        ("lost", c_int64),
+        ("low", c_double),
+        ("high", c_double),
+        ("p_value", c_double),
+        ("mixed_gained", c_int64),
+        ("mixed_lost", c_int64),
+        ("mixed_low", c_double),
+        ("mixed_high", c_double),
+        ("mixed_p_value", c_double),
+    ]
+
+
+class rtv_layer_drift(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved", c_int32),
+        ("signal", c_double),
+        ("noise", c_double),
+        ("snr_db", c_double),
+        ("name", c_char * 96),
+        ("op", c_char * 24),
+        ("precision_a", c_char * 16),
+        ("precision_b", c_char * 16),
+    ]
+
+
+class rtv_picture_drift(Structure):
+    _fields_ = [
+        ("status", c_int32),
+        ("is_query", c_int32),
+        ("rank_a", c_int32),
+        ("rank_b", c_int32),
+        ("rank_mixed", c_int32),
+        ("is_calibrated", c_int32),
+        ("nearest_a", c_int64),
+        ("nearest_b", c_int64),
+        ("nearest_mixed", c_int64),
+        ("cosine", c_double),
     ]
 
 
@@ -333,6 +417,8 @@ class rtv_item(Structure):
 
 rtv_visit_fn = CFUNCTYPE(c_int32, c_void_p, c_void_p)
 
+rtv_filter_fn = CFUNCTYPE(c_int32, c_void_p, c_int64, c_void_p)
+
 
 class rtv_search_options(Structure):
     _fields_ = [
@@ -345,7 +431,43 @@ class rtv_search_options(Structure):
         ("reserved", c_int32),
         ("progress", rtv_progress_fn),
         ("progress_user", c_void_p),
+        ("only_ids", c_void_p),
+        ("num_only_ids", c_int64),
+        ("only_bits", c_void_p),
+        ("num_only_bits", c_int64),
+        ("filter", rtv_filter_fn),
+        ("filter_user", c_void_p),
     ]
+
+
+class rtv_blend(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("keep_length", c_int32),
+        ("vectors", c_void_p),
+        ("vector_weights", c_void_p),
+        ("num_vectors", c_int64),
+        ("ids", c_void_p),
+        ("id_weights", c_void_p),
+        ("num_ids", c_int64),
+        ("keep_items", c_int32),
+        ("reserved", c_int32),
+    ]
+
+
+rtv_hits_fn = CFUNCTYPE(c_int32, c_void_p, c_int64, c_void_p, c_int64)
+
+
+class rtv_pair(Structure):
+    _fields_ = [
+        ("a", c_int64),
+        ("b", c_int64),
+        ("score", c_float),
+        ("reserved", c_int32),
+    ]
+
+
+rtv_pairs_fn = CFUNCTYPE(c_int32, c_void_p, c_void_p, c_int64)
 
 
 class rtv_scope(Structure):
@@ -442,6 +564,11 @@ STRUCTS = (
     rtv_layer_info,
     rtv_embed_options,
     rtv_embedding,
+    rtv_drift_options,
+    rtv_drift_info,
+    rtv_recall_drift,
+    rtv_layer_drift,
+    rtv_picture_drift,
     rtv_hit,
     rtv_index_options,
     rtv_bytes,
@@ -449,6 +576,8 @@ STRUCTS = (
     rtv_index_info,
     rtv_item,
     rtv_search_options,
+    rtv_blend,
+    rtv_pair,
     rtv_scope,
     rtv_scope_settings,
     rtv_quantizer_options,
@@ -462,6 +591,14 @@ FUNCTIONS = {
     "rtv_abi_version": (c_int32, []),
     "rtv_build_info": (c_char_p, []),
     "rtv_cpu_info_get": (c_int32, [c_void_p, c_void_p]),
+    "rtv_drift_free": (None, [c_void_p]),
+    "rtv_drift_info_get": (c_int32, [c_void_p, c_void_p, c_void_p]),
+    "rtv_drift_layers": (c_int32, [c_void_p, c_void_p, c_int64, c_void_p, c_void_p]),
+    "rtv_drift_measure": (c_int32, [c_void_p, c_void_p, c_void_p, c_int64, c_void_p, c_void_p, c_void_p]),
+    "rtv_drift_options_init_sized": (None, [c_void_p, c_uint32]),
+    "rtv_drift_picture_message": (c_char_p, [c_void_p, c_int64]),
+    "rtv_drift_pictures": (c_int32, [c_void_p, c_void_p, c_int64, c_void_p, c_void_p]),
+    "rtv_drift_recalls": (c_int32, [c_void_p, c_void_p, c_int64, c_void_p, c_void_p]),
     "rtv_embed_options_init_sized": (None, [c_void_p, c_uint32]),
     "rtv_import_options_init_sized": (None, [c_void_p, c_uint32]),
     "rtv_index_add": (c_int32, [c_void_p, c_void_p, c_int64, c_void_p]),
@@ -481,15 +618,20 @@ FUNCTIONS = {
     "rtv_index_info_get": (c_int32, [c_void_p, c_void_p, c_void_p]),
     "rtv_index_key": (c_int32, [c_void_p, c_int64, c_char_p, c_uint64, c_void_p, c_void_p]),
     "rtv_index_merge": (c_int32, [c_void_p, c_void_p, c_int32, c_void_p]),
+    "rtv_index_neighbors": (c_int32, [c_void_p, c_int64, c_void_p, c_void_p, c_void_p, c_void_p, c_int64, c_void_p, c_void_p]),
     "rtv_index_open": (c_int32, [c_char_p, c_void_p, c_void_p, c_void_p]),
     "rtv_index_open_bytes": (c_int32, [c_void_p, c_uint64, c_void_p, c_void_p, c_void_p]),
     "rtv_index_open_writable": (c_int32, [c_char_p, c_void_p, c_void_p, c_void_p]),
     "rtv_index_options_init_sized": (None, [c_void_p, c_uint32]),
+    "rtv_index_pairs": (c_int32, [c_void_p, c_void_p, rtv_pairs_fn, c_void_p, c_void_p]),
     "rtv_index_payload": (c_int32, [c_void_p, c_int64, c_void_p, c_uint64, c_void_p, c_void_p]),
     "rtv_index_remove": (c_int32, [c_void_p, c_void_p, c_int64, c_void_p, c_void_p]),
     "rtv_index_replace": (c_int32, [c_void_p, c_void_p, c_int64, c_void_p]),
     "rtv_index_save": (c_int32, [c_void_p, c_char_p, c_void_p]),
     "rtv_index_search": (c_int32, [c_void_p, c_void_p, c_int64, c_int64, c_void_p, c_void_p, c_void_p, c_void_p]),
+    "rtv_index_search_blend": (c_int32, [c_void_p, c_void_p, c_int64, c_void_p, c_void_p, c_void_p, c_void_p]),
+    "rtv_index_search_ids": (c_int32, [c_void_p, c_void_p, c_int64, c_int64, c_void_p, c_void_p, c_void_p, c_void_p]),
+    "rtv_index_search_range": (c_int32, [c_void_p, c_void_p, c_int64, c_void_p, rtv_hits_fn, c_void_p, c_void_p]),
     "rtv_index_set_class_names": (c_int32, [c_void_p, c_int32, c_void_p, c_int64, c_void_p]),
     "rtv_index_set_min_score": (c_int32, [c_void_p, c_float, c_void_p]),
     "rtv_index_vectors": (c_int32, [c_void_p, c_void_p, c_int64, c_void_p, c_void_p]),
