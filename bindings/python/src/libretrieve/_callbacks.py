@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Callable, Optional, Union
 
 from . import _ffi
-from ._library import Owned, call, inside
+from ._library import call
 
 #: A callable that gets (done, total), total None while unknown; or a tqdm bar; or tqdm's class, which makes the bar. To stop the work,
 #: raise an exception: it comes out of the call.
@@ -13,9 +13,9 @@ Progress = Union[Callable[[int, Optional[int]], object], Any, None]
 
 
 class Watch:
-    """The C side of a progress callback, around calls with some objects::
+    """The C side of a progress callback, around calls::
 
-        with Watch(progress, owned) as watch:
+        with Watch(progress) as watch:
             options.progress = watch.function
             watch.call(...)
 
@@ -23,14 +23,13 @@ class Watch:
     between two steps of the work.
     """
 
-    def __init__(self, progress: Progress, *objects: Owned) -> None:
+    def __init__(self, progress: Progress) -> None:
         if progress is not None and not callable(progress) and not hasattr(progress, "update"):
             raise TypeError(f"progress is a callable or a tqdm bar, not {type(progress).__name__}")
         is_bar = hasattr(progress, "update")
         self._own_bar: Any = progress() if is_bar and isinstance(progress, type) else None
         self._bar: Any = self._own_bar if self._own_bar is not None else progress if is_bar else None
         self._progress: Any = progress if self._bar is None else None
-        self._objects = objects
         self._raised: Optional[BaseException] = None
         #: Work in parts: what was done before this part, and the whole, -1 while unknown.
         self.before = 0
@@ -38,19 +37,17 @@ class Watch:
         self.step = self.guard(self._step)
         self.function = _ffi.rtv_progress_fn(self.step)
 
-    def guard(self, function: Callable[..., int]) -> Callable[..., int]:
-        """The function as C may call it: 1 when it raises, and the exception is kept."""
+    def guard(self, function: Callable[..., int], otherwise: int = 1) -> Callable[..., int]:
+        """The function as C may call it: `otherwise` when it raises, and the exception is kept; nothing more is asked of it then."""
 
         def guarded(*arguments: Any) -> int:
-            inside.objects.extend(self._objects)
+            if self._raised is not None:
+                return otherwise
             try:
                 return function(*arguments)
             except BaseException as error:  # also KeyboardInterrupt and SystemExit: there is no way through C's frames
-                if self._raised is None:
-                    self._raised = error
-                return 1
-            finally:
-                del inside.objects[len(inside.objects) - len(self._objects) :]
+                self._raised = error
+                return otherwise
 
         return guarded
 

@@ -256,7 +256,7 @@ def evaluate(
     score_queries : int, optional
         So many queries are searched for scores, for `Evaluation.histogram` and `threshold`; -1 for all.
     progress : callable or tqdm, optional
-        As for `Model.embed`; it must not use the indexes.
+        As for `Model.embed`.
     """
     if not isinstance(gallery, Index):
         gallery = _index_of(gallery, classes)
@@ -274,8 +274,7 @@ def evaluate(
         if number is not None:
             setattr(options, name, number)
     pointer = ctypes.c_void_p()
-    objects = [of_gallery] if of_queries is None else [of_gallery, of_queries]
-    with Watch(progress, *objects) as watch:
+    with Watch(progress) as watch:
         options.progress = watch.function
         addresses = (of_gallery.address, None if of_queries is None else of_queries.address)
         watch.call(lib.rtv_evaluation_create, *addresses, ctypes.byref(options), ctypes.byref(pointer))

@@ -372,7 +372,7 @@ class Model(Handle):
         """
         owned = self._use()
         results: List[Embedding] = []
-        with Watch(progress, owned) as watch:
+        with Watch(progress) as watch:
             options = initialised(_ffi.rtv_embed_options, lib.rtv_embed_options_init_sized)
             options.mode = choice(_MODES, mode, "mode")
             options.progress = watch.function

@@ -191,7 +191,7 @@ class Quantizer(Handle):
         owned = self._use()
         added = 0
         errors: List[Optional[RetrieveError]] = []
-        with Watch(progress, owned) as watch:
+        with Watch(progress) as watch:
             whole = _pictures.count(pictures)
             watch.whole = -1 if whole is None else min(whole, self._room)
             for part in self._parts(pictures):
@@ -228,7 +228,7 @@ class Quantizer(Handle):
     def save_statistics(self, path: Path_, *, progress: Progress = None) -> None:
         """Write the statistics of the activations to a file; they are collected when they are not there yet."""
         owned = self._use()
-        with Watch(progress, owned) as watch:
+        with Watch(progress) as watch:
             self._call(watch, lib.rtv_quantizer_save_statistics, owned.address, path_bytes(path), file=os.fspath(path))
 
     def load_statistics(self, path: Path_) -> None:
@@ -258,7 +258,7 @@ class Quantizer(Handle):
         if decoder is not None:
             options.decode = decoder.function
         pointer = ctypes.c_void_p()
-        with Watch(progress, owned) as watch:
+        with Watch(progress) as watch:
             self._call(watch, lib.rtv_quantizer_finish, owned.address, ctypes.byref(options), ctypes.byref(pointer))
         return Model._wrap(pointer, decoder, self._model._runtime)
 
