@@ -21,15 +21,6 @@ RTV_E_FORKED = -14
 RTV_E_CALLBACK = -15
 RTV_E_STATE = -16
 RTV_E_INTERNAL = -17
-RTV_PICTURE_PATH = 1
-RTV_PICTURE_ENCODED = 2
-RTV_PICTURE_PIXELS = 3
-RTV_PICTURE_TENSOR = 4
-RTV_PIXEL_RGB8 = 1
-RTV_PIXEL_BGR8 = 2
-RTV_PIXEL_RGBA8 = 3
-RTV_PIXEL_BGRA8 = 4
-RTV_PIXEL_GRAY8 = 5
 RTV_LOG_ERROR = 0
 RTV_LOG_WARNING = 1
 RTV_LOG_INFO = 2
@@ -39,6 +30,25 @@ RTV_ISA_AVX2 = 2
 RTV_ISA_AVX512 = 3
 RTV_ISA_AVX512_VNNI = 4
 RTV_ISA_ANY = 100
+RTV_DATASET_SOP = 1
+RTV_DATASET_CUB = 2
+RTV_DATASET_CARS = 3
+RTV_DATASET_INSHOP = 4
+RTV_DATASET_CSV = 5
+RTV_SPLIT_NONE = 0
+RTV_SPLIT_TRAIN = 1
+RTV_SPLIT_TEST = 2
+RTV_SPLIT_QUERY = 3
+RTV_SPLIT_GALLERY = 4
+RTV_PICTURE_PATH = 1
+RTV_PICTURE_ENCODED = 2
+RTV_PICTURE_PIXELS = 3
+RTV_PICTURE_TENSOR = 4
+RTV_PIXEL_RGB8 = 1
+RTV_PIXEL_BGR8 = 2
+RTV_PIXEL_RGBA8 = 3
+RTV_PIXEL_BGRA8 = 4
+RTV_PIXEL_GRAY8 = 5
 RTV_FINGERPRINT_CHARS = 64
 RTV_EXECUTOR_AUTO = 0
 RTV_EXECUTOR_REFERENCE = 1
@@ -58,6 +68,19 @@ RTV_STORAGE_FLOAT16 = 2
 RTV_STORAGE_INT8 = 3
 RTV_CLASSES_LABEL = 1
 RTV_CLASSES_PREDICTED = 2
+RTV_KS_MAX = 64
+RTV_METRIC_RECALL = 1
+RTV_METRIC_PRECISION = 2
+RTV_METRIC_R_PRECISION = 3
+RTV_METRIC_MAP_AT_R = 4
+RTV_METRIC_MAP = 5
+RTV_METRIC_MRR = 6
+RTV_RULE_MISS = 1
+RTV_RULE_LEFT_OUT = 2
+RTV_SCORES_NEAREST_SAME = 1
+RTV_SCORES_NEAREST_OTHER = 2
+RTV_SCORES_PAIRS_SAME = 3
+RTV_SCORES_PAIRS_OTHER = 4
 RTV_AS_ELSEWHERE = -1
 RTV_PRESET_MIXED = 0
 RTV_PRESET_PERFORMANCE = 1
@@ -105,23 +128,6 @@ class rtv_error(Structure):
     ]
 
 
-class rtv_picture(Structure):
-    _fields_ = [
-        ("kind", c_int32),
-        ("pixel_format", c_int32),
-        ("width_px", c_int32),
-        ("height_px", c_int32),
-        ("stride_bytes", c_int64),
-        ("size_bytes", c_uint64),
-        ("path", c_char_p),
-        ("data", c_void_p),
-        ("reserved", c_uint64 * 4),
-    ]
-
-
-rtv_decode_fn = CFUNCTYPE(c_int32, c_void_p, c_void_p, c_uint64, c_void_p, c_void_p, c_void_p)
-
-
 class rtv_allocator(Structure):
     _fields_ = [
         ("user", c_void_p),
@@ -158,6 +164,45 @@ class rtv_cpu_info(Structure):
         ("processors", c_int32),
         ("name", c_char * 60),
     ]
+
+
+class rtv_dataset_info(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("num_classes", c_int32),
+        ("count", c_int64),
+        ("splits", c_int64 * 5),
+    ]
+
+
+class rtv_dataset_entry(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("class_id", c_int32),
+        ("split", c_int32),
+        ("listed_split", c_int32),
+        ("path", c_char_p),
+        ("has_box", c_int32),
+        ("reserved", c_int32),
+        ("box", c_double * 4),
+    ]
+
+
+class rtv_picture(Structure):
+    _fields_ = [
+        ("kind", c_int32),
+        ("pixel_format", c_int32),
+        ("width_px", c_int32),
+        ("height_px", c_int32),
+        ("stride_bytes", c_int64),
+        ("size_bytes", c_uint64),
+        ("path", c_char_p),
+        ("data", c_void_p),
+        ("reserved", c_uint64 * 4),
+    ]
+
+
+rtv_decode_fn = CFUNCTYPE(c_int32, c_void_p, c_void_p, c_uint64, c_void_p, c_void_p, c_void_p)
 
 
 class rtv_model_options(Structure):
@@ -470,6 +515,78 @@ class rtv_pair(Structure):
 rtv_pairs_fn = CFUNCTYPE(c_int32, c_void_p, c_void_p, c_int64)
 
 
+class rtv_evaluate_options(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("num_ks", c_int32),
+        ("ks", c_void_p),
+        ("predicted", c_int32),
+        ("allow_foreign", c_int32),
+        ("bootstrap_samples", c_int32),
+        ("score_queries", c_int32),
+        ("confidence", c_double),
+        ("seed", c_uint64),
+        ("progress", rtv_progress_fn),
+        ("progress_user", c_void_p),
+    ]
+
+
+class rtv_evaluation_info(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("leave_one_out", c_int32),
+        ("num_gallery", c_int64),
+        ("num_queries", c_int64),
+        ("num_answerable", c_int64),
+        ("num_unlabelled", c_int64),
+        ("num_classes", c_int64),
+        ("num_score_queries", c_int64),
+        ("num_ks", c_int32),
+        ("predicted", c_int32),
+        ("bootstrap_samples", c_int32),
+        ("reserved", c_int32),
+        ("confidence", c_double),
+        ("seed", c_uint64),
+    ]
+
+
+class rtv_metric_value(Structure):
+    _fields_ = [
+        ("value", c_double),
+        ("low", c_double),
+        ("high", c_double),
+    ]
+
+
+class rtv_class_count(Structure):
+    _fields_ = [
+        ("class_id", c_int32),
+        ("reserved", c_int32),
+        ("queries", c_int64),
+        ("answerable", c_int64),
+    ]
+
+
+class rtv_query_result(Structure):
+    _fields_ = [
+        ("id", c_int64),
+        ("relevant", c_int64),
+        ("first_rank", c_int64),
+        ("average_precision", c_double),
+        ("class_id", c_int32),
+        ("reserved", c_int32),
+    ]
+
+
+class rtv_threshold(Structure):
+    _fields_ = [
+        ("min_score", c_float),
+        ("reserved", c_int32),
+        ("false_accept_rate", c_double),
+        ("false_reject_rate", c_double),
+    ]
+
+
 class rtv_scope(Structure):
     _fields_ = [
         ("kind", c_int32),
@@ -554,10 +671,12 @@ class rtv_vectors_info(Structure):
 
 STRUCTS = (
     rtv_error,
-    rtv_picture,
     rtv_allocator,
     rtv_runtime_options,
     rtv_cpu_info,
+    rtv_dataset_info,
+    rtv_dataset_entry,
+    rtv_picture,
     rtv_model_options,
     rtv_import_options,
     rtv_model_info,
@@ -578,6 +697,12 @@ STRUCTS = (
     rtv_search_options,
     rtv_blend,
     rtv_pair,
+    rtv_evaluate_options,
+    rtv_evaluation_info,
+    rtv_metric_value,
+    rtv_class_count,
+    rtv_query_result,
+    rtv_threshold,
     rtv_scope,
     rtv_scope_settings,
     rtv_quantizer_options,
@@ -591,6 +716,11 @@ FUNCTIONS = {
     "rtv_abi_version": (c_int32, []),
     "rtv_build_info": (c_char_p, []),
     "rtv_cpu_info_get": (c_int32, [c_void_p, c_void_p]),
+    "rtv_dataset_class_name": (c_char_p, [c_void_p, c_int32]),
+    "rtv_dataset_entry_get": (c_int32, [c_void_p, c_int64, c_void_p, c_void_p]),
+    "rtv_dataset_free": (None, [c_void_p]),
+    "rtv_dataset_info_get": (c_int32, [c_void_p, c_void_p, c_void_p]),
+    "rtv_dataset_read": (c_int32, [c_char_p, c_int32, c_void_p, c_void_p, c_void_p]),
     "rtv_drift_free": (None, [c_void_p]),
     "rtv_drift_info_get": (c_int32, [c_void_p, c_void_p, c_void_p]),
     "rtv_drift_layers": (c_int32, [c_void_p, c_void_p, c_int64, c_void_p, c_void_p]),
@@ -600,6 +730,17 @@ FUNCTIONS = {
     "rtv_drift_pictures": (c_int32, [c_void_p, c_void_p, c_int64, c_void_p, c_void_p]),
     "rtv_drift_recalls": (c_int32, [c_void_p, c_void_p, c_int64, c_void_p, c_void_p]),
     "rtv_embed_options_init_sized": (None, [c_void_p, c_uint32]),
+    "rtv_evaluate_options_init_sized": (None, [c_void_p, c_uint32]),
+    "rtv_evaluation_class_values": (c_int32, [c_void_p, c_int32, c_int64, c_int32, c_void_p, c_int64, c_void_p]),
+    "rtv_evaluation_classes": (c_int32, [c_void_p, c_void_p, c_int64, c_void_p]),
+    "rtv_evaluation_create": (c_int32, [c_void_p, c_void_p, c_void_p, c_void_p, c_void_p]),
+    "rtv_evaluation_free": (None, [c_void_p]),
+    "rtv_evaluation_hardest": (c_int32, [c_void_p, c_int64, c_void_p, c_void_p, c_void_p]),
+    "rtv_evaluation_histogram": (c_int32, [c_void_p, c_int32, c_double, c_double, c_int64, c_void_p, c_void_p, c_void_p]),
+    "rtv_evaluation_info_get": (c_int32, [c_void_p, c_void_p, c_void_p]),
+    "rtv_evaluation_metric": (c_int32, [c_void_p, c_int32, c_int64, c_int32, c_void_p, c_void_p]),
+    "rtv_evaluation_queries": (c_int32, [c_void_p, c_void_p, c_int64, c_void_p]),
+    "rtv_evaluation_threshold": (c_int32, [c_void_p, c_double, c_void_p, c_void_p]),
     "rtv_import_options_init_sized": (None, [c_void_p, c_uint32]),
     "rtv_index_add": (c_int32, [c_void_p, c_void_p, c_int64, c_void_p]),
     "rtv_index_class_id": (c_int32, [c_void_p, c_int32, c_char_p, c_void_p, c_void_p]),
