@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Index", "IndexInfo", "Pairs", "Range"]
 
 _STORAGE = {"float32": _ffi.RTV_STORAGE_FLOAT32, "float16": _ffi.RTV_STORAGE_FLOAT16, "int8": _ffi.RTV_STORAGE_INT8}
+_STORAGE_NAMES = {number: word for word, number in _STORAGE.items()}
 _FORMATS = {"npy": _ffi.RTV_VECTORS_NPY, "fvecs": _ffi.RTV_VECTORS_FVECS, "faiss": _ffi.RTV_VECTORS_FAISS}
 _KINDS = {"label": _ffi.RTV_CLASSES_LABEL, "predicted": _ffi.RTV_CLASSES_PREDICTED}
 _PAIR = np.dtype([("a", "<i8"), ("b", "<i8"), ("score", "<f4"), ("reserved", "<i4")])  # rtv_pair
@@ -212,8 +213,12 @@ class Index(Handle):
         ExistsError
             The file is there already.
         """
-        options = initialised(_ffi.rtv_index_options, lib.rtv_index_options_init_sized)
         model = dim._use() if isinstance(dim, Model) else None
+        if path is None and storage == "float32" and not normalize:
+            if model is not None:
+                return cls._make(lib.rtv_index_create_for_model, [model.address], runtime)
+            return cls._make(lib.rtv_index_create, [dim], runtime)
+        options = initialised(_ffi.rtv_index_options, lib.rtv_index_options_init_sized)
         if model is not None:
             options.model = model.address
         elif dim == 0:  # which means the model's, in C
@@ -325,7 +330,7 @@ class Index(Handle):
         call(lib.rtv_index_info_get, owned.address, ctypes.byref(info))
         values = fields(info, set(IndexInfo._fields) - {"num_items"})
         values.update({name: bool(values[name]) for name in ("has_classes", "has_predicted", "normalize", "writable")})
-        values.update(num_items=info.count, storage=next(word for word, number in _STORAGE.items() if number == info.storage))
+        values.update(num_items=info.count, storage=_STORAGE_NAMES.get(info.storage, "float32"))
         return IndexInfo(**values)
 
     @property
