@@ -6,6 +6,7 @@ from typing import Any, Callable, Optional, Union
 
 from . import _ffi
 from ._library import call
+from .errors import RetrieveError
 
 #: A callable that gets (done, total), total None while unknown; or a tqdm bar; or tqdm's class, which makes the bar. To stop the work,
 #: raise an exception: it comes out of the call.
@@ -65,12 +66,14 @@ class Watch:
 
     def call(self, function: Callable[..., int], *arguments: Any, file: Optional[str] = None) -> None:
         """`call`, with the callback's exception in place of the CANCELLED that it caused; also when the work was done all the same."""
+        failed: Optional[BaseException] = None
         try:
             call(function, *arguments, file=file)
-        finally:
-            raised, self._raised = self._raised, None
-            if raised is not None:
-                raise raised
+        except RetrieveError as error:
+            failed = error
+        raised, self._raised = self._raised or failed, None
+        if raised is not None:
+            raise raised
 
     def __enter__(self) -> Watch:
         return self

@@ -458,10 +458,11 @@ class Index(Handle):
         hits, counts = hit_arrays(count, k)
         where = (_arrays.pointer(hits), _arrays.pointer(counts))
         first = (lib.rtv_index_search, owned.address, _arrays.pointer(array), count, k)
-        given = (class_id, predicted_class, min_score, exclude_ids, only_ids, accept, progress)
-        if given == _NOTHING and count <= _SHORT:
+        filters = class_id is not None or predicted_class is not None or exclude_ids is not None or only_ids is not None
+        if not filters and min_score is None and accept is None and progress is None and count <= _SHORT:
             call(*first, None, *where)
         else:
+            given = (class_id, predicted_class, min_score, exclude_ids, only_ids, accept, progress)
             with Options(owned, count, *given) as options:
                 options.call(*first, options.byref(), *where)
         return SearchResult(hits, counts, IndexNames(owned))
@@ -692,7 +693,6 @@ class Index(Handle):
         return "<Index, closed>" if self.closed else f"<Index: {len(self)} items of dimension {self._dim}>"
 
 
-_NOTHING = (None,) * 7
 _SHORT = 16  # queries: a search for so many is over before anybody presses Ctrl-C
 
 
