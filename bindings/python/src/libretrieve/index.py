@@ -511,14 +511,16 @@ class Index(Handle):
         ----------
         vectors, ids : array, optional
             [n, dim] vectors, and items of the index; at least one of them.
-        k, class_id, predicted_class, min_score, only_ids, accept
-            As for `search`.
+        k : int
+            At most so many hits.
         vector_weights, id_weights : sequence of float, optional
             Negative for "unlike"; by default 1 each.
         keep_length : bool
             Take the sum as it is; by default it is scaled to unit length.
         keep_items : bool
             The items named by ids may be hits.
+        class_id, predicted_class, min_score, only_ids, accept
+            As for `search`.
         """
         owned = self._use()
         own_vectors = _arrays.vectors([] if vectors is None else vectors, self._dim, "vectors")

@@ -362,14 +362,16 @@ class Model(Handle):
         RetrieveError
             For the first picture that fails; `index` and `file` tell which. `describe` goes on instead.
         """
-        embedding = self.describe(pictures, mode=mode, progress=progress, _strict=True)
-        return embedding.descriptors
+        return self._describe(pictures, mode, progress, strict=True).descriptors
 
-    def describe(self, pictures: Pictures, *, mode: str = "auto", progress: Progress = None, _strict: bool = False) -> Embedding:
+    def describe(self, pictures: Pictures, *, mode: str = "auto", progress: Progress = None) -> Embedding:
         """Descriptors and predicted classes of pictures; one that fails leaves zeros and its exception in `Embedding.errors`.
 
         The parameters are those of `embed`.
         """
+        return self._describe(pictures, mode, progress, strict=False)
+
+    def _describe(self, pictures: Pictures, mode: str, progress: Progress, *, strict: bool) -> Embedding:
         owned = self._use()
         results: List[Embedding] = []
         with Watch(progress) as watch:
@@ -379,7 +381,7 @@ class Model(Handle):
             whole = _pictures.count(pictures)
             watch.whole = -1 if whole is None else whole
             for part in _pictures.chunks(pictures):
-                results.append(self._describe_part(owned, part, options, watch, _strict))
+                results.append(self._describe_part(owned, part, options, watch, strict))
                 watch.before += len(part)
         return _join(results, self.dim)
 
