@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 
-import compare_pytorch
+import cgd
 
 
 def resident_kib():
@@ -56,7 +56,7 @@ def serve_onnxruntime(path, size, threads):
 
 def export(checkpoint, size, path):
     import torch
-    model = compare_pytorch.load_checkpoint(checkpoint)
+    model = cgd.load_checkpoint(checkpoint)
     torch.onnx.export(model, (torch.zeros(1, 3, size, size),), path, dynamo=True, external_data=False, verbose=False)
 
 
