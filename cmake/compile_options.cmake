@@ -1,7 +1,7 @@
 # Flags of every target of the project. No contraction and no fast math: results must not depend on the compiler's mood.
 add_library(retrieve_compile_options INTERFACE)
 target_compile_options(retrieve_compile_options INTERFACE
-  -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wwrite-strings -ffp-contract=off
+  -Wall -Wextra -Wconversion -Wshadow "$<$<COMPILE_LANGUAGE:C>:-Wstrict-prototypes;-Wmissing-prototypes>" -Wpointer-arith -Wwrite-strings -ffp-contract=off
   $<$<BOOL:${RTV_WERROR}>:-Werror>)
 target_compile_definitions(retrieve_compile_options INTERFACE _GNU_SOURCE)
 if(RTV_SANITIZE)

@@ -33,6 +33,7 @@ need_all() {
     need libxxhash-dev pkg-config --exists libxxhash
     if [ $want_tests = yes ]; then
         need libcmocka-dev pkg-config --exists cmocka
+        need abigail-tools command -v abidiff
         need g++ sh -c 'command -v "${CXX:-c++}"'
     fi
     if needs_onednn; then need python3-pip python3 -m pip --version; fi

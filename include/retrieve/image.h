@@ -27,6 +27,7 @@ typedef struct rtv_picture {
     const char *path;     /* PATH: UTF-8 */
     const void *data;     /* ENCODED: a whole JPEG or PNG file; PIXELS: the top row;
                              TENSOR: float32 [3][input_height][input_width], already normalised */
+    uint64_t reserved[4]; /* zeros, or UNSUPPORTED: room for what later kinds need (more planes, a region) */
 } rtv_picture;
 
 /* Fills one kind and zeroes the rest. */

@@ -47,6 +47,7 @@
 #include <retrieve/runtime.h>
 #include <retrieve/searcher.h>
 #include <retrieve/status.h>
+#include <retrieve/vectors.h>
 #include <retrieve/version.h>
 
 #endif

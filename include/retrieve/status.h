@@ -21,11 +21,12 @@ enum {
     RTV_E_LIMIT = -6,             /* larger than an option allows; the message names the option */
     RTV_E_MISMATCH = -7,          /* two things that do not belong together: model and index, tensor and shape */
     RTV_E_NOT_FOUND = -8,         /* no such id or name in an index; a file that is missing is IO */
-    RTV_E_EXISTS = -9,            /* an id that is already there */
+    RTV_E_EXISTS = -9,            /* an id, or a file to be made, that is already there */
     RTV_E_CHECKSUM = -10,         /* the stored checksum is not that of the bytes */
     RTV_E_BUFFER_TOO_SMALL = -11, /* the caller's buffer; the needed size comes back */
     RTV_E_CANCELLED = -12,        /* the progress callback asked to stop */
-    RTV_E_BUSY = -13,     /* called from inside one of the library's own threads, or by a second caller of a single-threaded object */
+    RTV_E_BUSY = -13,     /* called from inside one of the library's own threads, or by a second caller of a single-threaded object, or a
+                             second writer of an index file */
     RTV_E_FORKED = -14,   /* the handle was created before fork(), in the parent process */
     RTV_E_CALLBACK = -15, /* a caller's callback reported a failure */
     RTV_E_STATE = -16,    /* right call, wrong time: for example a process-wide setting that is already fixed */

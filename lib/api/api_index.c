@@ -193,18 +193,88 @@ void rtv_search_options_init_sized(rtv_search_options *options, uint32_t struct_
     rtvi_api_init(options, struct_size, &defaults, sizeof defaults);
 }
 
+/* What the searches ask first: the index, and the options as this version knows them. */
+static int32_t begin_search(rtv_index *index, const rtv_search_options *given, rtv_search_options *options, rtv_error *error) {
+    int32_t status = check(index, error);
+    if (status != RTV_OK) return status;
+    rtv_search_options_init(options);
+    return rtvi_api_options(options, sizeof *options, given, "rtv_search_options", error);
+}
+
 int32_t rtv_index_search(rtv_index *index, const float *queries, int64_t count, int64_t k, const rtv_search_options *options, rtv_hit *hits,
                          int64_t *num_hits, rtv_error *error) {
     rtv_search_options own;
     int32_t status;
     RTVI_ENTER(error);
-    status = check(index, error);
+    status = begin_search(index, options, &own, error);
     if (status != RTV_OK) return status;
     RTVI_REQUIRE(queries || count == 0, error, "queries is NULL");
     RTVI_REQUIRE(hits || count == 0, error, "hits is NULL");
     RTVI_REQUIRE(num_hits || count == 0, error, "num_hits is NULL");
-    rtv_search_options_init(&own);
-    status = rtvi_api_options(&own, sizeof own, options, "rtv_search_options", error);
-    if (status != RTV_OK) return status;
     return rtvi_flat_search(index->flat, index->runtime->team, queries, count, k, &own, NULL, hits, num_hits, error);
+}
+
+int32_t rtv_index_search_ids(rtv_index *index, const int64_t *ids, int64_t count, int64_t k, const rtv_search_options *options,
+                             rtv_hit *hits, int64_t *num_hits, rtv_error *error) {
+    rtv_search_options own;
+    int32_t status;
+    RTVI_ENTER(error);
+    status = begin_search(index, options, &own, error);
+    if (status != RTV_OK) return status;
+    RTVI_REQUIRE(ids || count == 0, error, "ids is NULL");
+    RTVI_REQUIRE(hits || count == 0, error, "hits is NULL");
+    RTVI_REQUIRE(num_hits || count == 0, error, "num_hits is NULL");
+    return rtvi_flat_search_ids(index->flat, index->runtime->team, ids, count, k, &own, hits, num_hits, error);
+}
+
+int32_t rtv_index_search_blend(rtv_index *index, const rtv_blend *given, int64_t k, const rtv_search_options *options, rtv_hit *hits,
+                               int64_t *num_hits, rtv_error *error) {
+    rtv_search_options own;
+    rtv_blend blend;
+    int32_t status;
+    RTVI_ENTER(error);
+    status = begin_search(index, options, &own, error);
+    if (status != RTV_OK) return status;
+    RTVI_REQUIRE(given, error, "blend is NULL");
+    RTVI_REQUIRE(hits, error, "hits is NULL");
+    RTVI_REQUIRE(num_hits, error, "num_hits is NULL");
+    memset(&blend, 0, sizeof blend);
+    status = rtvi_api_options(&blend, sizeof blend, given, "rtv_blend", error);
+    if (status != RTV_OK) return status;
+    return rtvi_flat_search_blend(index->flat, index->runtime->team, &blend, k, &own, hits, num_hits, error);
+}
+
+int32_t rtv_index_search_range(rtv_index *index, const float *queries, int64_t count, const rtv_search_options *options, rtv_hits_fn found,
+                               void *user, rtv_error *error) {
+    rtv_search_options own;
+    int32_t status;
+    RTVI_ENTER(error);
+    status = begin_search(index, options, &own, error);
+    if (status != RTV_OK) return status;
+    RTVI_REQUIRE(queries || count == 0, error, "queries is NULL");
+    RTVI_REQUIRE(found, error, "found is NULL");
+    return rtvi_flat_search_range(index->flat, index->runtime->team, queries, count, &own, found, user, error);
+}
+
+int32_t rtv_index_neighbors(rtv_index *index, int64_t k, const rtv_search_options *options, int64_t *ids, rtv_hit *hits, int64_t *num_hits,
+                            int64_t capacity, int64_t *count, rtv_error *error) {
+    rtv_search_options own;
+    int32_t status;
+    RTVI_ENTER(error);
+    status = begin_search(index, options, &own, error);
+    if (status != RTV_OK) return status;
+    RTVI_REQUIRE((ids && hits && num_hits) || capacity == 0, error, "ids, hits or num_hits is NULL");
+    RTVI_REQUIRE(capacity >= 0, error, "capacity is negative");
+    RTVI_REQUIRE(count, error, "count is NULL");
+    return rtvi_flat_neighbors(index->flat, index->runtime->team, k, &own, ids, hits, num_hits, capacity, count, error);
+}
+
+int32_t rtv_index_pairs(rtv_index *index, const rtv_search_options *options, rtv_pairs_fn found, void *user, rtv_error *error) {
+    rtv_search_options own;
+    int32_t status;
+    RTVI_ENTER(error);
+    status = begin_search(index, options, &own, error);
+    if (status != RTV_OK) return status;
+    RTVI_REQUIRE(found, error, "found is NULL");
+    return rtvi_flat_pairs(index->flat, index->runtime->team, &own, found, user, error);
 }

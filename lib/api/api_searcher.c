@@ -138,6 +138,7 @@ typedef struct gathered {
     int64_t *ids;
     const char **keys;
     int32_t *classes, *predicted;
+    rtv_bytes *payloads;
     int64_t count;
 } gathered;
 
@@ -147,6 +148,7 @@ static void free_gathered(const rtvi_env *env, gathered *g) {
     rtvi_free(env, g->keys);
     rtvi_free(env, g->classes);
     rtvi_free(env, g->predicted);
+    rtvi_free(env, g->payloads);
 }
 
 static int32_t gather(const rtvi_env *env, int32_t dim, int64_t count, const rtv_embedding *from, const rtv_items *items, gathered *g,
@@ -158,7 +160,9 @@ static int32_t gather(const rtvi_env *env, int32_t dim, int64_t count, const rtv
     g->ids = items->ids ? rtvi_alloc(env, n, sizeof *g->ids) : NULL;
     g->keys = items->keys ? rtvi_alloc(env, n, sizeof *g->keys) : NULL;
     g->classes = items->classes ? rtvi_alloc(env, n, sizeof *g->classes) : NULL;
-    if (!g->vectors || !g->predicted || (items->ids && !g->ids) || (items->keys && !g->keys) || (items->classes && !g->classes)) {
+    g->payloads = items->payloads ? rtvi_alloc(env, n, sizeof *g->payloads) : NULL;
+    if (!g->vectors || !g->predicted || (items->ids && !g->ids) || (items->keys && !g->keys) || (items->classes && !g->classes) ||
+        (items->payloads && !g->payloads)) {
         free_gathered(env, g);
         return rtvi_error_out_of_memory(error, "searcher", n * row);
     }
@@ -169,6 +173,7 @@ static int32_t gather(const rtvi_env *env, int32_t dim, int64_t count, const rtv
         if (g->ids) g->ids[g->count] = items->ids[i];
         if (g->keys) g->keys[g->count] = items->keys[i];
         if (g->classes) g->classes[g->count] = items->classes[i];
+        if (g->payloads) g->payloads[g->count] = items->payloads[i];
         g->count++;
     }
     return RTV_OK;
@@ -199,7 +204,7 @@ int32_t rtv_searcher_add(rtv_searcher *searcher, const rtv_picture *pictures, in
                                w.strict, error);
     if (status == RTV_OK) status = gather(env, dim, count, &w.result, &items, &g, error);
     if (status == RTV_OK) {
-        items = (rtv_items){sizeof items, 0, g.vectors, g.ids, g.keys, g.classes, g.predicted};
+        items = (rtv_items){sizeof items, 0, g.vectors, g.ids, g.keys, g.classes, g.predicted, g.payloads};
         status = rtvi_flat_add(searcher->index->flat, &items, g.count, error);
         free_gathered(env, &g);
     }

@@ -221,10 +221,19 @@ static int32_t decode_pixels(const rtvi_env *env, const rtv_picture *p, const rt
     return rtvi_error_clear(error);
 }
 
+int32_t rtvi_image_check_reserved(const rtv_picture *picture, rtv_error *error) {
+    for (size_t i = 0; i < sizeof picture->reserved / sizeof *picture->reserved; i++)
+        if (picture->reserved[i] != 0)
+            return rtvi_error_set(error, RTV_E_UNSUPPORTED, "image: reserved[%zu]: got %llu, expected 0: this library is older", i,
+                                  (unsigned long long)picture->reserved[i]);
+    return RTV_OK;
+}
+
 int32_t rtvi_image_decode(const rtvi_env *env, const rtv_picture *picture, const rtvi_decode_options *options, rtvi_image *image,
                           rtv_error *error) {
-    int32_t status;
+    int32_t status = rtvi_image_check_reserved(picture, error);
     memset(image, 0, sizeof *image);
+    if (status != RTV_OK) return status;
     switch (picture->kind) {
         case RTV_PICTURE_PATH:
             status = decode_path(env, picture->path, options, image, error);

@@ -35,6 +35,8 @@ typedef struct rtvi_decode_options {
 int32_t rtvi_image_decode(const rtvi_env *env, const rtv_picture *picture, const rtvi_decode_options *options, rtvi_image *image,
                           rtv_error *error);
 void rtvi_image_release(const rtvi_env *env, rtvi_image *image);
+/* RTV_E_UNSUPPORTED for a picture of any kind that asks for what a later version knows. */
+int32_t rtvi_image_check_reserved(const rtv_picture *picture, rtv_error *error);
 
 /* image_resize.c: Pillow 13's Image.resize((width, height), BILINEAR) on RGB, bit for bit. out is allocated. A part of the result:
  * image_resize.h. */

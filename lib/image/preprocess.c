@@ -177,6 +177,8 @@ static float value_at(const rtv_picture *picture, uint64_t i) {
 
 static int32_t check_tensor(const rtvi_preprocess *how, const rtv_picture *picture, rtv_error *error) {
     uint64_t count = 3 * (uint64_t)how->width * (uint64_t)how->height;
+    int32_t status = rtvi_image_check_reserved(picture, error);
+    if (status != RTV_OK) return status;
     if (!picture->data)
         return rtvi_error_set(error, RTV_E_INVALID_ARGUMENT, "image: tensor: data: got NULL, expected %llu values",
                               (unsigned long long)count);

@@ -1,9 +1,11 @@
 /* flat.c - the flat index: its items and names. */
 #include "index/flat.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "index/flat_codes.h"
 #include "index/flat_state.h"
 #include "kernels/kernels_dot.h"
 
@@ -28,6 +30,7 @@ int32_t rtvi_flat_create(const rtvi_env *env, int32_t dim, rtvi_flat **out, rtv_
     if (!flat) return rtvi_error_out_of_memory(error, "index", sizeof *flat);
     flat->env = env;
     flat->dim = dim;
+    flat->rows = (rtvi_rows){.dim = (size_t)dim, .storage = RTV_STORAGE_FLOAT32, .chunks = &flat->chunk};
     if (!init_lock(&flat->lock)) {
         rtvi_free(env, flat);
         return rtvi_error_out_of_memory(error, "index", 0);
@@ -41,6 +44,7 @@ void rtvi_flat_destroy(rtvi_flat *flat) {
     if (!flat) return;
     rtvi_flat_work_destroy(flat);
     rtvi_free(flat->env, flat->vectors);
+    rtvi_free(flat->env, flat->codes);
     rtvi_free(flat->env, flat->classes);
     rtvi_free(flat->env, flat->predicted);
     rtvi_ids_destroy(flat->env, &flat->ids);
@@ -58,6 +62,33 @@ void rtvi_flat_set_model(rtvi_flat *flat, const char *fingerprint, const char *m
     rtvi_copy_clipped(flat->fingerprint, sizeof flat->fingerprint, rtvi_error_quote_string(&quoted, fingerprint));
     rtvi_copy_clipped(flat->model_name, sizeof flat->model_name, rtvi_error_quote_string(&quoted, model_name));
     pthread_rwlock_unlock(&flat->lock);
+}
+
+const rtvi_rows *rtvi_flat_rows_take(rtvi_flat *flat) {
+    pthread_rwlock_rdlock(&flat->lock);
+    return &flat->rows;
+}
+
+void rtvi_flat_rows_give(rtvi_flat *flat, const rtvi_rows *rows) {
+    (void)rows;
+    pthread_rwlock_unlock(&flat->lock);
+}
+
+int rtvi_flat_rows_find(rtvi_flat *flat, const rtvi_rows *rows, int64_t id, size_t *row) {
+    (void)rows;
+    return rtvi_ids_find(&flat->ids, id, row);
+}
+
+void rtvi_flat_show_rows(rtvi_flat *flat) {
+    const size_t count = flat->ids.count;
+    flat->chunk = (rtvi_chunk){.num_rows = count,
+                               .vectors = flat->vectors,
+                               .codes = flat->codes,
+                               .ids = flat->ids.ids,
+                               .classes = flat->classes,
+                               .predicted = flat->predicted};
+    flat->rows.num_rows = flat->rows.num_live = count;
+    flat->rows.num_chunks = count > 0;
 }
 
 int32_t rtvi_flat_check_vectors(const float *vectors, size_t count, size_t dim, const char *what, rtv_error *error) {
@@ -107,6 +138,7 @@ static int reserve_items(rtvi_flat *flat, size_t more, size_t key_bytes) {
     size_t needed;
     return rtvi_add(have, more, &needed) &&
            rtvi_grow(env, (void **)&flat->vectors, &flat->vectors_capacity, have, needed, (size_t)flat->dim * sizeof *flat->vectors) &&
+           rtvi_grow(env, (void **)&flat->codes, &flat->codes_capacity, have, needed, rtvi_codes_size((size_t)flat->dim)) &&
            rtvi_grow(env, (void **)&flat->classes, &flat->classes_capacity, have, needed, sizeof *flat->classes) &&
            rtvi_grow(env, (void **)&flat->predicted, &flat->predicted_capacity, have, needed, sizeof *flat->predicted) &&
            rtvi_strings_reserve(env, &flat->keys, more, key_bytes);
@@ -123,6 +155,7 @@ static int32_t add_checked(rtvi_flat *flat, const rtv_items *items, size_t count
     status = rtvi_ids_append(flat->env, &flat->ids, items->ids, count, error);
     if (status != RTV_OK) return status;
     memcpy(flat->vectors + at * dim, items->vectors, count * dim * sizeof(float));
+    rtvi_codes_encode(flat->env->isa, items->vectors, count, dim, flat->codes + at * rtvi_codes_size(dim));
     copy_classes(flat->classes + at, items->classes, count);
     copy_classes(flat->predicted + at, items->predicted, count);
     push_texts(&flat->keys, items->keys, count);
@@ -146,6 +179,7 @@ int32_t rtvi_flat_add(rtvi_flat *flat, const rtv_items *items, int64_t count, rt
     if (status != RTV_OK) return status;
     pthread_rwlock_wrlock(&flat->lock);
     status = add_checked(flat, items, n, key_bytes, error);
+    rtvi_flat_show_rows(flat); /* also after a failure: the arrays may have moved */
     pthread_rwlock_unlock(&flat->lock);
     return status;
 }
@@ -237,7 +271,8 @@ static int32_t has_any(const int32_t *classes, size_t count) {
 }
 
 static size_t memory_bytes(rtvi_flat *flat) {
-    size_t sum = sizeof *flat + flat->vectors_capacity * (size_t)flat->dim * sizeof(float) + rtvi_ids_memory(&flat->ids) +
+    size_t sum = sizeof *flat + flat->vectors_capacity * (size_t)flat->dim * sizeof(float) +
+                 flat->codes_capacity * rtvi_codes_size((size_t)flat->dim) + rtvi_ids_memory(&flat->ids) +
                  (flat->classes_capacity + flat->predicted_capacity) * sizeof(int32_t) + rtvi_strings_memory(&flat->keys) +
                  rtvi_strings_memory(&flat->names[0]) + rtvi_strings_memory(&flat->names[1]);
     pthread_mutex_lock(&flat->pool_lock);
@@ -251,6 +286,8 @@ void rtvi_flat_info(rtvi_flat *flat, rtv_index_info *info) {
     info->struct_size = (uint32_t)sizeof *info;
     pthread_rwlock_rdlock(&flat->lock);
     info->dim = flat->dim;
+    info->storage = RTV_STORAGE_FLOAT32;
+    info->min_score = -INFINITY;
     info->count = (int64_t)flat->ids.count;
     info->memory_bytes = (int64_t)memory_bytes(flat);
     info->num_classes = (int64_t)flat->names[0].count;

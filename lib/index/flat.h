@@ -28,5 +28,15 @@ void rtvi_flat_info(rtvi_flat *flat, rtv_index_info *info);
 int32_t rtvi_flat_search(rtvi_flat *flat, rtvi_team *team, const float *queries, int64_t count, int64_t k,
                          const rtv_search_options *options, const int32_t *predicted_classes, rtv_hit *hits, int64_t *num_hits,
                          rtv_error *error);
+int32_t rtvi_flat_search_ids(rtvi_flat *flat, rtvi_team *team, const int64_t *ids, int64_t count, int64_t k,
+                             const rtv_search_options *options, rtv_hit *hits, int64_t *num_hits, rtv_error *error);
+int32_t rtvi_flat_search_blend(rtvi_flat *flat, rtvi_team *team, const rtv_blend *blend, int64_t k, const rtv_search_options *options,
+                               rtv_hit *hits, int64_t *num_hits, rtv_error *error);
+int32_t rtvi_flat_search_range(rtvi_flat *flat, rtvi_team *team, const float *queries, int64_t count, const rtv_search_options *options,
+                               rtv_hits_fn found, void *user, rtv_error *error);
+int32_t rtvi_flat_neighbors(rtvi_flat *flat, rtvi_team *team, int64_t k, const rtv_search_options *options, int64_t *ids, rtv_hit *hits,
+                            int64_t *num_hits, int64_t capacity, int64_t *count, rtv_error *error);
+int32_t rtvi_flat_pairs(rtvi_flat *flat, rtvi_team *team, const rtv_search_options *options, rtv_pairs_fn found, void *user,
+                        rtv_error *error);
 
 #endif

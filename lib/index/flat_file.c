@@ -6,6 +6,7 @@
 #include <xxhash.h>
 
 #include "base/base_bytes.h"
+#include "index/flat_codes.h"
 #include "index/flat_state.h"
 
 enum { VERSION = 0, FLAG_PROVISIONAL = 1, HEADER_SIZE = 64, ENTRY_SIZE = 32, CHECKSUM_AT = 40, ALIGNMENT = 64 };
@@ -319,7 +320,12 @@ static int32_t load_vectors(rtvi_flat *flat, const header *h, rtv_error *error) 
     const section *s = &h->sections[VECTORS];
     int32_t status = load_array(flat->env, s, h->count, h->dim * sizeof(float), (void **)&flat->vectors, &flat->vectors_capacity, error);
     if (status == RTV_OK) status = as_format(rtvi_flat_check_vectors(flat->vectors, h->count, h->dim, "item", error), s, error);
-    return status;
+    if (status != RTV_OK || h->count == 0) return status;
+    flat->codes = rtvi_alloc(flat->env, h->count, rtvi_codes_size(h->dim));
+    if (!flat->codes) return rtvi_error_out_of_memory(error, "index", h->count * rtvi_codes_size(h->dim));
+    flat->codes_capacity = h->count;
+    rtvi_codes_encode(flat->env->isa, flat->vectors, h->count, h->dim, flat->codes);
+    return RTV_OK;
 }
 
 /* The offsets are loaded and so are the bytes: do they fit together? */
@@ -370,6 +376,7 @@ static int32_t load(rtvi_flat *flat, const header *h, rtv_error *error) {
     if (status == RTV_OK) status = load_strings(flat, h, CLASS_NAME_OFFSETS, &flat->names[0], error);
     if (status == RTV_OK) status = load_strings(flat, h, PREDICTED_NAME_OFFSETS, &flat->names[1], error);
     if (status == RTV_OK) status = load_vectors(flat, h, error);
+    if (status == RTV_OK) rtvi_flat_show_rows(flat);
     return status;
 }
 

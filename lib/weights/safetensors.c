@@ -228,7 +228,7 @@ int32_t rtvi_safetensors_parse(const rtvi_env *env, const char *module, const vo
     out->env = env;
     if (size < 8) return rtvi_error_set(error, RTV_E_FORMAT, "%s: safetensors: got %zu bytes, expected at least 8", module, size);
     if (header > RTVI_SAFETENSORS_MAX_HEADER)
-        return rtvi_error_set(error, RTV_E_LIMIT, "%s: safetensors header: got %llu bytes, expected at most %u", module,
+        return rtvi_error_set(error, RTV_E_FORMAT, "%s: safetensors header: got %llu bytes, expected at most %u", module,
                               (unsigned long long)header, RTVI_SAFETENSORS_MAX_HEADER);
     if (header > size - 8)
         return rtvi_error_set(error, RTV_E_FORMAT, "%s: safetensors header: got %zu bytes, expected %llu", module, size - 8,

@@ -12,7 +12,7 @@ if [ -z "$tool" ]; then
     exit 77
 fi
 status=0
-for file in lib/*/*.[ch] src/*.[ch] include/retrieve/*.h tests/*/*.[ch] examples/*.[ch] benchmarks/*.[ch]; do
+for file in lib/*/*.[ch] src/*.[ch] include/retrieve/*.h* tests/*/*.[ch] tests/*/*.[ch]pp examples/*.[ch] examples/*.cpp benchmarks/*.[ch]; do
     [ -e "$file" ] || continue
     $tool "$file" | cmp -s - "$file" && continue
     echo "$file: wants $tool -i"

@@ -17,8 +17,13 @@ LC_ALL=C sort "$work/listed" >"$work/sorted"
 differ "lib/exports.txt is not sorted" "$work/listed" "$work/sorted"
 grep -h '^RTV_API' include/retrieve/*.h | sed -E 's/\(.*//; s/.*[ *](rtv_[a-z0-9_]+)$/\1/' | LC_ALL=C sort >"$work/declared"
 differ "lib/exports.txt and the public headers differ" "$work/listed" "$work/declared"
-nm -D --defined-only "$shared" | awk '{print $3}' | LC_ALL=C sort >"$work/exported"
-differ "lib/exports.txt and what the shared library exports differ" "$work/listed" "$work/exported"
+nm -D --defined-only "$shared" | awk '$2 != "A" {print $3}' | LC_ALL=C sort >"$work/exported"
+sed 's/@.*//' "$work/exported" >"$work/exported_names"
+differ "lib/exports.txt and what the shared library exports differ" "$work/listed" "$work/exported_names"
+abi=$(sed -n 's/^#define RTV_ABI_VERSION //p' include/retrieve/version.h)
+awk -v abi="$abi" '/^rtv_/ {print $1 "@@RETRIEVE_ABI" abi "_" $2}' lib/exports.txt >"$work/versioned"
+differ "the releases in lib/exports.txt and the symbols' versions differ" "$work/versioned" "$work/exported"
+readelf -d "$shared" | grep -q "SONAME.*\[libretrieve\.so\.$abi\]" || { echo "the SONAME is not libretrieve.so.$abi"; status=1; }
 awk '/^rtv_/ && (NF != 2 || $2 !~ /^[0-9]+\.[0-9]+\.[0-9]+$/) { print "lib/exports.txt: no release in: " $0; bad = 1 } END { exit bad }' lib/exports.txt || status=1
 
 # The archive: our prefixes only, and all of it hidden, so that whoever links it exports nothing of it by accident.

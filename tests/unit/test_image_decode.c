@@ -164,6 +164,10 @@ static void refuses_wrong_pictures(void **state) {
     assert_contains(f->error.message, "image: kind: got 77");
     picture.kind = RTV_PICTURE_TENSOR;
     assert_int_equal(decode(f, picture), RTV_E_INVALID_ARGUMENT);
+    picture.kind = RTV_PICTURE_PATH;
+    picture.reserved[3] = 7;
+    assert_int_equal(decode(f, picture), RTV_E_UNSUPPORTED);
+    assert_string_equal(f->error.message, "image: reserved[3]: got 7, expected 0: this library is older");
     assert_int_equal(decode(f, test_encoded(NULL, 10)), RTV_E_INVALID_ARGUMENT);
     assert_int_equal(decode(f, test_encoded(NULL, 0)), RTV_E_FORMAT);
     assert_int_equal(decode(f, test_encoded("", 0)), RTV_E_FORMAT);

@@ -169,6 +169,9 @@ static void copies_tensors(void **state) {
     picture.data = NULL;
     assert_int_equal(rtvi_preprocess_run(&env, &how, &limits, &picture, out, &error), RTV_E_INVALID_ARGUMENT);
     picture.data = values;
+    picture.reserved[0] = 1;
+    assert_int_equal(rtvi_preprocess_run(&env, &how, &limits, &picture, out, &error), RTV_E_UNSUPPORTED);
+    picture.reserved[0] = 0;
     values[5] = NAN;
     out[0] = 77;
     assert_int_equal(rtvi_preprocess_run(&env, &how, &limits, &picture, out, &error), RTV_E_INVALID_ARGUMENT);

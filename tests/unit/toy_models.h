@@ -74,14 +74,15 @@ static inline void toy_import_options(const toy_case *c, rtv_import_options *opt
     options->input_width = c->input_width;
 }
 
-/* The noise of golden/models/README.md. */
-static inline float toy_noise_at(uint32_t i) {
+/* The hash and the noise of golden/models/README.md. */
+static inline uint32_t toy_hash_at(uint32_t i) {
     uint32_t h = i * 2654435761u;
     h = (h ^ h >> 15) * 2246822519u;
     h = (h ^ h >> 13) * 3266489917u;
-    h ^= h >> 16;
-    return (float)((double)(h >> 8) / 4194304.0 - 2.0);
+    return h ^ h >> 16;
 }
+
+static inline float toy_noise_at(uint32_t i) { return (float)((double)(toy_hash_at(i) >> 8) / 4194304.0 - 2.0); }
 
 static inline void toy_noise(float *values, size_t count) {
     for (size_t i = 0; i < count; i++) values[i] = toy_noise_at((uint32_t)i);

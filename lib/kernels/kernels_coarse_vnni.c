@@ -1,0 +1,159 @@
+/* kernels_coarse_vnni.c - scores from 8-bit codes, AVX-512 VNNI. */
+#include "kernels/kernels_coarse.h"
+
+#if defined(__x86_64__)
+
+#include <immintrin.h>
+#include <string.h>
+
+#define TARGET __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")))
+#define INLINE static inline __attribute__((always_inline)) TARGET
+#define TALL 12       /* rows in a tile, at most */
+#define NARROW_ROWS 4 /* rows in a tile of few queries */
+
+/* --- many queries: each of the 16 lanes is one ---------------------------------------------------------------------------------------- */
+
+static TARGET size_t emit(__mmask16 mask, size_t first, size_t row, __m512 scores, rtvi_coarse_event *events) {
+    float score[16];
+    size_t count = 0;
+    _mm512_storeu_ps(score, scores);
+    for (uint32_t left = mask; left; left &= left - 1) {
+        const uint32_t lane = (uint32_t)__builtin_ctz(left);
+        events[count++] = (rtvi_coarse_event){(uint16_t)(first + lane), (uint16_t)row, score[lane]};
+    }
+    return count;
+}
+
+/* Sixteen sums of one row become events. */
+INLINE size_t judge(const rtvi_coarse_panel *panel, size_t first, const float *limits, const uint8_t *record, size_t row,
+                    const float *row_limits, __m512i sums, rtvi_coarse_event *events) {
+    const rtvi_coarse_head *head = (const rtvi_coarse_head *)(const void *)record;
+    const __m512 score =
+        _mm512_mul_ps(_mm512_mul_ps(_mm512_cvtepi32_ps(sums), _mm512_set1_ps(head->scale)), _mm512_loadu_ps(panel->scale + first));
+    const __m512 slack = _mm512_add_ps(_mm512_mul_ps(_mm512_set1_ps(head->length), _mm512_loadu_ps(panel->length_slope + first)),
+                                       _mm512_mul_ps(_mm512_set1_ps(head->rest), _mm512_loadu_ps(panel->rest_slope + first)));
+    __m512 limit = _mm512_loadu_ps(limits + first);
+    __mmask16 mask;
+    if (row_limits) limit = _mm512_min_ps(limit, _mm512_set1_ps(row_limits[row]));
+    mask = _mm512_cmp_ps_mask(_mm512_add_ps(score, slack), limit, _CMP_NLT_UQ);
+    return __builtin_expect(mask != 0, 0) ? emit(mask, first, row, score, events) : 0;
+}
+
+INLINE __m512i codes_at(const uint8_t *codes) {
+    int32_t four;
+    memcpy(&four, codes, sizeof four);
+    return _mm512_set1_epi32(four);
+}
+
+/* nv vectors of queries and nr rows; both are constants after inlining. */
+INLINE size_t tile(const rtvi_coarse_panel *panel, const float *limits, size_t nv, const uint8_t *const *records, size_t row, size_t nr,
+                   const float *row_limits, rtvi_coarse_event *events) {
+    __m512i sums[TALL][3], query[3];
+    const uint8_t *at[TALL], *codes = panel->codes;
+    const size_t step = panel->width * 4;
+    size_t count = 0;
+#pragma GCC unroll 12
+    for (size_t r = 0; r < nr; r++) {
+        const rtvi_coarse_head *head = (const rtvi_coarse_head *)(const void *)records[row + r];
+        at[r] = (const uint8_t *)rtvi_codes_of(head);
+#pragma GCC unroll 3
+        for (size_t v = 0; v < nv; v++) sums[r][v] = _mm512_set1_epi32(-panel->bias * head->sum);
+    }
+    for (size_t i = 0; i < panel->depth; i += 4, codes += step) {
+#pragma GCC unroll 3
+        for (size_t v = 0; v < nv; v++) query[v] = _mm512_load_si512(codes + v * 64);
+#pragma GCC unroll 12
+        for (size_t r = 0; r < nr; r++) {
+            const __m512i four = codes_at(at[r] + i);
+#pragma GCC unroll 3
+            for (size_t v = 0; v < nv; v++) sums[r][v] = _mm512_dpbusd_epi32(sums[r][v], query[v], four);
+        }
+    }
+#pragma GCC unroll 12
+    for (size_t r = 0; r < nr; r++) {
+#pragma GCC unroll 3
+        for (size_t v = 0; v < nv; v++)
+            count += judge(panel, v * 16, limits, records[row + r], row + r, row_limits, sums[r][v], events + count);
+    }
+    return count;
+}
+
+INLINE size_t tiles(const rtvi_coarse_panel *panel, const float *limits, size_t nv, size_t nr, const uint8_t *const *records,
+                    size_t num_rows, const float *row_limits, rtvi_coarse_event *events) {
+    size_t row = 0, count = 0;
+    for (; row + nr <= num_rows; row += nr) count += tile(panel, limits, nv, records, row, nr, row_limits, events + count);
+    for (; row < num_rows; row++) count += tile(panel, limits, nv, records, row, 1, row_limits, events + count);
+    return count;
+}
+
+/* --- few queries: the lanes are dimensions ---------------------------------------------------------------------------------------------
+ */
+
+INLINE size_t judge_one(const rtvi_coarse_panel *panel, size_t q, const float *limits, const uint8_t *record, size_t row,
+                        const float *row_limits, int32_t sum, rtvi_coarse_event *events) {
+    const rtvi_coarse_head *head = (const rtvi_coarse_head *)(const void *)record;
+    const float score = (float)(sum - panel->bias * head->sum) * head->scale * panel->scale[q];
+    const float highest = score + rtvi_coarse_slack(head, panel->length_slope[q], panel->rest_slope[q]);
+    if (highest < limits[q] && (!row_limits || highest < row_limits[row])) return 0;
+    *events = (rtvi_coarse_event){(uint16_t)q, (uint16_t)row, score};
+    return 1;
+}
+
+INLINE size_t narrow_tile(const rtvi_coarse_panel *panel, const float *limits, size_t nq, const uint8_t *const *records, size_t row,
+                          size_t nr, const float *row_limits, rtvi_coarse_event *events) {
+    const size_t depth = panel->depth, stride = (depth + 63) / 64 * 64;
+    __m512i sums[NARROW_ROWS][RTVI_COARSE_NARROW];
+    size_t count = 0, i = 0;
+#pragma GCC unroll 4
+    for (size_t r = 0; r < nr; r++) {
+#pragma GCC unroll 4
+        for (size_t q = 0; q < nq; q++) sums[r][q] = _mm512_setzero_si512();
+    }
+    for (; i < depth; i += 64) {
+        const __mmask64 mask = depth - i >= 64 ? ~(__mmask64)0 : ((__mmask64)1 << (depth - i)) - 1;
+#pragma GCC unroll 4
+        for (size_t r = 0; r < nr; r++) {
+            const __m512i codes = _mm512_maskz_loadu_epi8(mask, rtvi_codes_of(records[row + r]) + i);
+#pragma GCC unroll 4
+            for (size_t q = 0; q < nq; q++)
+                sums[r][q] = _mm512_dpbusd_epi32(sums[r][q], _mm512_load_si512(panel->codes + q * stride + i), codes);
+        }
+    }
+    for (size_t r = 0; r < nr; r++) {
+        for (size_t q = 0; q < nq; q++)
+            count +=
+                judge_one(panel, q, limits, records[row + r], row + r, row_limits, _mm512_reduce_add_epi32(sums[r][q]), events + count);
+    }
+    return count;
+}
+
+INLINE size_t narrow_tiles(const rtvi_coarse_panel *panel, const float *limits, size_t nq, const uint8_t *const *records, size_t num_rows,
+                           const float *row_limits, rtvi_coarse_event *events) {
+    size_t row = 0, count = 0;
+    for (; row + NARROW_ROWS <= num_rows; row += NARROW_ROWS)
+        count += narrow_tile(panel, limits, nq, records, row, NARROW_ROWS, row_limits, events + count);
+    for (; row < num_rows; row++) count += narrow_tile(panel, limits, nq, records, row, 1, row_limits, events + count);
+    return count;
+}
+
+TARGET size_t rtvi_coarse_scan_vnni(const rtvi_coarse_panel *panel, const float *limits, const uint8_t *const *records, size_t num_rows,
+                                    const float *row_limits, rtvi_coarse_event *events) {
+    switch (panel->width) {
+        case 1:
+            return narrow_tiles(panel, limits, 1, records, num_rows, row_limits, events);
+        case 2:
+            return narrow_tiles(panel, limits, 2, records, num_rows, row_limits, events);
+        case 3:
+            return narrow_tiles(panel, limits, 3, records, num_rows, row_limits, events);
+        case 4:
+            return narrow_tiles(panel, limits, 4, records, num_rows, row_limits, events);
+        case 16:
+            return tiles(panel, limits, 1, 12, records, num_rows, row_limits, events);
+        case 32:
+            return tiles(panel, limits, 2, 12, records, num_rows, row_limits, events);
+        default:
+            return tiles(panel, limits, 3, 8, records, num_rows, row_limits, events);
+    }
+}
+
+#endif
