@@ -17,6 +17,7 @@ typedef struct context {
     dnnl_stream_t stream;
     dnnl_memory_t *memories; /* [num_tensors] */
     bound_step *steps;       /* [num_steps] */
+    int32_t threads;
     uint8_t *arena;
     uint8_t *scratchpad; /* shared by all steps: they run one after the other */
     size_t scratchpad_size;
@@ -55,7 +56,7 @@ static dnnl_status_t bind_primitive(context *c, const net_step *step, bound_step
     if (answer == dnnl_success && size > 0) answer = dnnl_memory_create(&bound->scratchpad, scratchpad, c->net->engine, DNNL_MEMORY_NONE);
     if (size > c->scratchpad_size) c->scratchpad_size = size;
     for (int32_t i = 0; i < step->num_args; i++)
-        bound->args[bound->num_args++] = (dnnl_exec_arg_t){step->ids[i], c->memories[step->tensors[i]]};
+        bound->args[bound->num_args++] = (dnnl_exec_arg_t){step->ids[i], c->memories[rtvi_onednn_step_tensor(step, i, c->threads)]};
     if (bound->scratchpad) bound->args[bound->num_args++] = (dnnl_exec_arg_t){DNNL_ARG_SCRATCHPAD, bound->scratchpad};
     return answer;
 }
@@ -66,7 +67,7 @@ static int32_t bind_steps(context *c, rtv_error *error) {
         dnnl_primitive_desc_t descriptor = NULL;
         int32_t status;
         if (step->kind >= STEP_OWN) continue;
-        status = rtvi_onednn_step_descriptor(c->net, step, &descriptor, error);
+        status = rtvi_onednn_step_descriptor(c->net, step, c->threads, &descriptor, error);
         if (status != RTV_OK) return status;
         status = rtvi_onednn_error(bind_primitive(c, step, &c->steps[s], descriptor), rtvi_onednn_step_op(step), step->name, error);
         dnnl_primitive_desc_destroy(descriptor);
@@ -96,9 +97,9 @@ int32_t rtvi_onednn_context_create(rtvi_exec *exec, int32_t threads, rtvi_exec_c
     const net *n = (const net *)exec;
     context *c = rtvi_alloc_zero(n->env, 1, sizeof *c);
     int32_t status;
-    (void)threads; /* oneDNN asks the lane's OpenMP how many there are */
     if (!c) return rtvi_error_out_of_memory(error, "exec", sizeof *c);
     c->net = n;
+    c->threads = threads; /* oneDNN asks the lane's OpenMP how many there are */
     c->memories = rtvi_alloc_zero(n->env, n->num_tensors, sizeof *c->memories);
     c->steps = rtvi_alloc_zero(n->env, n->num_steps, sizeof *c->steps);
     c->arena = rtvi_alloc(n->env, n->arena_size, 1);
