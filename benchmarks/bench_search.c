@@ -9,7 +9,7 @@
 #include "base/base_team.h"
 #include "index/flat.h"
 
-enum { RUNS = 7, K = 10 };
+enum { RUNS = 5, K = 10 };
 
 static double now_ms(void) {
     struct timespec t;
@@ -18,7 +18,7 @@ static double now_ms(void) {
 }
 
 static void fill(float *x, size_t count) {
-    uint32_t state = 1;
+    static uint32_t state = 1;
     for (size_t i = 0; i < count; i++) {
         state = state * 1664525u + 1013904223u;
         x[i] = (float)(state >> 8) / 16777216.0F - 0.5F;
@@ -56,8 +56,8 @@ static double time_reading(rtvi_team *team, const float *x, size_t floats) {
 static double time_search(rtvi_flat *flat, rtvi_team *team, const float *queries, int64_t count) {
     const rtv_search_options options = {
         .struct_size = (uint32_t)sizeof options, .class_id = -1, .predicted_class = -1, .min_score = -INFINITY};
-    rtv_hit hits[64 * K];
-    int64_t num[64];
+    static rtv_hit hits[1024 * K];
+    static int64_t num[1024];
     double best = INFINITY;
     for (int run = 0; run < RUNS; run++) {
         const double start = now_ms();
@@ -68,15 +68,15 @@ static double time_search(rtvi_flat *flat, rtvi_team *team, const float *queries
 }
 
 int main(int argc, char **argv) {
-    static const int64_t batches[] = {1, 8, 64};
+    static const int64_t batches[] = {1, 8, 64, 256, 1024};
     const size_t count = argc > 1 ? strtoul(argv[1], NULL, 10) : 60502, dim = argc > 2 ? strtoul(argv[2], NULL, 10) : 1536;
-    float *vectors = aligned_alloc(64, (count * dim * sizeof(float) + 63) / 64 * 64), *queries = malloc(64 * dim * sizeof(float));
+    float *vectors = aligned_alloc(64, (count * dim * sizeof(float) + 63) / 64 * 64), *queries = malloc(1024 * dim * sizeof(float));
     rtv_items items = {.struct_size = (uint32_t)sizeof items, .vectors = vectors};
     rtvi_flat *flat;
     rtvi_env env;
     if (!vectors || !queries) return 1;
     fill(vectors, count * dim);
-    fill(queries, 64 * dim);
+    fill(queries, 1024 * dim);
     rtvi_env_init(&env, NULL, RTV_ISA_ANY);
     if (rtvi_flat_create(&env, (int32_t)dim, &flat, NULL) != RTV_OK || rtvi_flat_add(flat, &items, (int64_t)count, NULL) != RTV_OK)
         return 1;
@@ -90,12 +90,13 @@ int main(int argc, char **argv) {
             reading_ms = time_reading(team, vectors, count * dim);
             printf("%-12s %d threads: reading alone %6.2f ms (%.1f GB/s)", rtv_isa_name(isa), threads, reading_ms,
                    (double)(count * dim) * 4e-6 / reading_ms);
-            for (size_t b = 0; b < 3; b++) {
+            for (size_t b = 0; b < (isa == RTV_ISA_SCALAR ? 2u : 5u); b++) {
                 const double ms = time_search(flat, team, queries, batches[b]);
                 printf("  x%lld %6.2f (%.1f)", (long long)batches[b], ms / (double)batches[b],
                        (double)count * (double)dim * (double)batches[b] * 1e-6 / ms);
             }
             printf("\n");
+            fflush(stdout);
             rtvi_team_destroy(team);
         }
     }

@@ -35,6 +35,7 @@ need_all() {
         need libcmocka-dev pkg-config --exists cmocka
         need abigail-tools command -v abidiff
         need g++ sh -c 'command -v "${CXX:-c++}"'
+        need python3-numpy sh -c 'python3 -c "import numpy" || /usr/bin/python3 -c "import numpy"'
     fi
     if needs_onednn; then need python3-pip python3 -m pip --version; fi
 }

@@ -11,5 +11,6 @@ extern const command command_index;
 extern const command command_search;
 extern const command command_info;
 extern const command command_bench;
+extern const command command_compare;
 
 #endif

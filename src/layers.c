@@ -73,8 +73,7 @@ static layer_group add_up(const layer_list *list) {
     return all;
 }
 
-/* Multiply-adds in 1e9 a second. */
-static double gmacs(double macs, double milliseconds) { return milliseconds > 0 ? macs * 1e-6 / milliseconds : 0; }
+double layers_gmacs(double macs, double milliseconds) { return milliseconds > 0 ? macs * 1e-6 / milliseconds : 0; }
 
 void layers_add_number(table *t, const char *format, double value) {
     char text[40] = "";
@@ -88,7 +87,7 @@ static void add_numbers(table *t, const layer_list *list, double macs, double mi
     if (!list->has_times) return;
     layers_add_number(t, "%.3f", milliseconds);
     layers_add_number(t, "%.1f %%", all_milliseconds > 0 ? 100 * milliseconds / all_milliseconds : 0);
-    layers_add_number(t, "%.1f", gmacs(macs, milliseconds));
+    layers_add_number(t, "%.1f", layers_gmacs(macs, milliseconds));
 }
 
 static void print_groups(const layer_list *list, int by, const layer_group *all) {
@@ -144,8 +143,15 @@ cJSON *layers_json(const layer_list *list) {
         json_add_text(object, "shape", layer->shape);
         json_add_text(object, "kernel", layer->kernel);
         json_add_text(object, "precision", layer->precision);
+        json_add_text(object, "output", layer->output);
+        if (layer->scale > 0) {
+            json_add_float(object, "scale", layer->scale);
+            cJSON_AddNumberToObject(object, "zero_point", layer->zero_point);
+        }
         cJSON_AddNumberToObject(object, "macs", layer->macs);
         if (list->has_times) cJSON_AddNumberToObject(object, "milliseconds", layer->milliseconds);
+        if (list->has_times && layer->macs > 0)
+            cJSON_AddNumberToObject(object, "gmacs_per_second", layers_gmacs(layer->macs, layer->milliseconds));
         cJSON_AddItemToArray(array, object);
     }
     return array;

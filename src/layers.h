@@ -42,6 +42,8 @@ void layer_groups_add(layer_groups *groups, const layer_group *one);
 /* The longest first. */
 void layer_groups_sort(layer_groups *groups);
 
+/* Multiply-adds in 1e9 a second; 0 when no time is known. */
+double layers_gmacs(double macs, double milliseconds);
 /* A cell with a number; empty for 0. */
 void layers_add_number(table *t, const char *format, double value);
 

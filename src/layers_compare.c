@@ -62,6 +62,13 @@ static void add_times(table *t, const double *milliseconds) {
     layers_add_number(t, "%.2f", milliseconds[1] > 0 ? milliseconds[0] / milliseconds[1] : 0);
 }
 
+/* How well the second model's time is spent: int8 that is not int8, or not fast, shows here. */
+static void add_side(table *t, const rtv_layer_info *layer, double all_milliseconds) {
+    layers_add_number(t, "%.1f %%", layer && all_milliseconds > 0 ? 100 * layer->milliseconds / all_milliseconds : 0);
+    layers_add_number(t, "%.1f", layer ? layers_gmacs(layer->macs, layer->milliseconds) : 0);
+    table_add(t, CELL_PLAIN, layer ? layer->kernel : "");
+}
+
 /* The name; the operation, or both where they differ. */
 static void add_names(table *t, const layer_pair *pair) {
     const rtv_layer_info *a = pair->sides[0], *b = pair->sides[1], *known = a ? a : b;
@@ -77,11 +84,18 @@ static layer_group group_of(const layer_pair *pair) {
     return one;
 }
 
+static double add_up(const layer_pairs *pairs, int side) {
+    double all = 0;
+    for (size_t i = 0; i < pairs->count; i++) all += pairs->items[i].sides[side] ? pairs->items[i].sides[side]->milliseconds : 0;
+    return all;
+}
+
 static void print_pairs(const layer_pairs *pairs) {
-    static const char *const heads[] = {"layer", "op", "precision A", "precision B", "ms A", "ms B", "A/B"};
-    double all[2] = {0, 0};
+    static const char *const heads[] = {"layer", "op",  "precision A", "precision B", "ms A",
+                                        "ms B",  "A/B", "share B",     "GMAC/s B",    "kernel B"};
+    const double all[2] = {add_up(pairs, 0), add_up(pairs, 1)};
     table t;
-    table_begin(&t, "llllrrr");
+    table_begin(&t, "llllrrrrrl");
     for (size_t i = 0; i < t.num_columns; i++) table_add(&t, CELL_BOLD, heads[i]);
     for (size_t i = 0; i < pairs->count; i++) {
         const layer_pair *pair = &pairs->items[i];
@@ -89,11 +103,12 @@ static void print_pairs(const layer_pairs *pairs) {
         add_names(&t, pair);
         for (int side = 0; side < 2; side++) table_add(&t, CELL_PLAIN, one.names[side]);
         add_times(&t, one.milliseconds);
-        for (int side = 0; side < 2; side++) all[side] += one.milliseconds[side];
+        add_side(&t, pair->sides[1], all[1]);
     }
     table_add(&t, CELL_BOLD, "all");
     for (int i = 0; i < 3; i++) table_add(&t, CELL_PLAIN, "");
     add_times(&t, all);
+    for (int i = 0; i < 3; i++) table_add(&t, CELL_PLAIN, "");
     printf("\n");
     table_print(&t, stdout);
     table_destroy(&t);
@@ -136,6 +151,7 @@ static cJSON *side_json(const rtv_layer_info *layer) {
     json_add_text(object, "precision", layer->precision);
     json_add_text(object, "kernel", layer->kernel);
     cJSON_AddNumberToObject(object, "milliseconds", layer->milliseconds);
+    if (layer->macs > 0) cJSON_AddNumberToObject(object, "gmacs_per_second", layers_gmacs(layer->macs, layer->milliseconds));
     return object;
 }
 

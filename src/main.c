@@ -9,8 +9,8 @@
 #include "commands.h"
 #include "text.h"
 
-static const command *const commands[] = {&command_index,         &command_search,     &command_info, &command_embed,
-                                          &command_model_convert, &command_model_info, &command_bench};
+static const command *const commands[] = {&command_index,         &command_search,     &command_info,  &command_embed,
+                                          &command_model_convert, &command_model_info, &command_bench, &command_compare};
 enum { NUM_COMMANDS = sizeof commands / sizeof *commands };
 
 static void print_overview(FILE *stream) {

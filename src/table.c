@@ -20,14 +20,25 @@ void table_add(table *t, cell_style style, const char *text) {
     t->count++;
 }
 
-void table_add_pair(table *t, const char *label, const char *format, ...) {
+static void add_formatted(table *t, const char *format, va_list arguments) {
     char text[512];
+    vsnprintf(text, sizeof text, format, arguments);
+    table_add(t, CELL_PLAIN, text);
+}
+
+void table_add_text(table *t, const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
+    add_formatted(t, format, arguments);
     va_end(arguments);
+}
+
+void table_add_pair(table *t, const char *label, const char *format, ...) {
+    va_list arguments;
     table_add(t, CELL_DIM, label);
-    table_add(t, CELL_PLAIN, text);
+    va_start(arguments, format);
+    add_formatted(t, format, arguments);
+    va_end(arguments);
 }
 
 void table_print_styled(FILE *stream, cell_style style, const char *text) {

@@ -25,6 +25,8 @@ typedef struct table {
 void table_begin(table *t, const char *alignments);
 /* The next cell; rows fill one after the other. Control characters are replaced. */
 void table_add(table *t, cell_style style, const char *text);
+/* The next cell, plain, with formatted text. */
+void table_add_text(table *t, const char *format, ...) PRINTF_LIKE(2, 3);
 /* A row of two columns: a dim label and formatted text. */
 void table_add_pair(table *t, const char *label, const char *format, ...) PRINTF_LIKE(3, 4);
 /* Styles show only where colours do. */

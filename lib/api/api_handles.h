@@ -55,6 +55,11 @@ int32_t rtvi_api_options(void *options, size_t size, const void *given, const ch
 void rtvi_api_init(void *options, uint32_t struct_size, const void *defaults, size_t size);
 /* The same way out for info structs, whose struct_size the caller has set. */
 int32_t rtvi_api_info(void *info, const void *filled, size_t size, const char *type, rtv_error *error);
+/* The same for element i of an array that is walked by the first one's struct_size. */
+int32_t rtvi_api_row(void *array, size_t i, const void *filled, size_t size, const char *type, rtv_error *error);
+/* All of rows[num_rows] that there is room for, and *count. */
+int32_t rtvi_api_rows(void *array, int64_t capacity, int64_t *count, const void *rows, size_t size, int64_t num_rows, const char *type,
+                      rtv_error *error);
 
 /* How a public function begins: whoever gave no error gets one of the function's own, so that the layers below always have one. */
 #define RTVI_ENTER(error)                    \

@@ -19,6 +19,8 @@ static double median_of(const double *times, size_t steps, size_t step, size_t r
     return runs % 2 ? scratch[runs / 2] : (scratch[runs / 2 - 1] + scratch[runs / 2]) / 2;
 }
 
+static const char *output_name(rtvi_dtype dtype) { return dtype == RTVI_U8 ? "u8" : dtype == RTVI_I8 ? "s8" : "f32"; }
+
 static void describe(const rtvi_exec_step *step, double milliseconds, rtv_layer_info *out) {
     memset(out, 0, sizeof *out);
     out->macs = step->macs;
@@ -28,6 +30,9 @@ static void describe(const rtvi_exec_step *step, double milliseconds, rtv_layer_
     snprintf(out->kernel, sizeof out->kernel, "%s", step->kernel);
     snprintf(out->precision, sizeof out->precision, "%s", step->precision);
     rtvi_shape_text(out->shape, sizeof out->shape, step->rank, step->dims);
+    out->scale = step->scale;
+    out->zero_point = step->zero_point;
+    snprintf(out->output, sizeof out->output, "%s", output_name(step->dtype));
 }
 
 int32_t rtv_model_profile(rtv_model *model, int32_t runs, rtv_layer_info *layers, int64_t capacity, int64_t *count, rtv_error *error) {
@@ -50,11 +55,9 @@ int32_t rtv_model_profile(rtv_model *model, int32_t runs, rtv_layer_info *layers
     if (runs > 0) status = rtvi_embedder_profile(model->embedder, runs, times, error);
     for (size_t i = 0; i < steps && (int64_t)i < capacity && status == RTV_OK; i++) {
         const rtvi_exec_step step = rtvi_exec_step_at(exec, i);
-        rtv_layer_info own, *out = (rtv_layer_info *)((char *)layers + i * layers->struct_size);
-        const uint32_t struct_size = layers->struct_size;
+        rtv_layer_info own;
         describe(&step, runs ? median_of(times, steps, i, (size_t)runs, times + (size_t)runs * steps) : 0.0, &own);
-        memcpy(out, &struct_size, sizeof struct_size);
-        status = rtvi_api_info(out, &own, sizeof own, "rtv_layer_info", error);
+        status = rtvi_api_row(layers, i, &own, sizeof own, "rtv_layer_info", error);
     }
     rtvi_free(env, times);
     if (status == RTV_OK) *count = (int64_t)steps;

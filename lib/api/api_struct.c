@@ -40,3 +40,23 @@ int32_t rtvi_api_info(void *info, const void *filled, size_t size, const char *t
     if (status == RTV_OK) rtvi_api_init(info, theirs, filled, size);
     return status;
 }
+
+int32_t rtvi_api_row(void *array, size_t i, const void *filled, size_t size, const char *type, rtv_error *error) {
+    uint32_t theirs;
+    void *row;
+    memcpy(&theirs, array, sizeof theirs);
+    row = (uint8_t *)array + i * theirs;
+    memcpy(row, &theirs, sizeof theirs);
+    return rtvi_api_info(row, filled, size, type, error);
+}
+
+int32_t rtvi_api_rows(void *array, int64_t capacity, int64_t *count, const void *rows, size_t size, int64_t num_rows, const char *type,
+                      rtv_error *error) {
+    int32_t status = RTV_OK;
+    RTVI_REQUIRE(count, error, "count is NULL");
+    RTVI_REQUIRE(capacity == 0 || (capacity > 0 && array), error, "the array is NULL, or its capacity negative");
+    for (int64_t i = 0; i < num_rows && i < capacity && status == RTV_OK; i++)
+        status = rtvi_api_row(array, (size_t)i, (const uint8_t *)rows + (size_t)i * size, size, type, error);
+    if (status == RTV_OK) *count = num_rows;
+    return status;
+}

@@ -21,6 +21,9 @@ typedef struct rtvi_exec_step {
     int32_t rank;
     const int64_t *dims;
     double macs;
+    rtvi_dtype dtype; /* of the result; codes of this */
+    float scale;      /* and zero point; 0 for floats and for copies */
+    int32_t zero_point;
 } rtvi_exec_step;
 
 /* Takes its own copy of whatever it needs: the graph may be destroyed afterwards. executor: RTV_EXECUTOR_REFERENCE or _ONEDNN. The graph

@@ -102,12 +102,27 @@ static int32_t compile(const rtvi_env *env, const rtvi_graph *graph, rtvi_exec *
 
 static size_t num_steps(const rtvi_exec *exec) { return ((const net *)exec)->num_steps; }
 
+/* Of a step's argument. */
+static rtvi_dtype type_of(const net *n, const net_step *step, int32_t arg) {
+    const dnnl_data_type_t type = rtvi_onednn_md_type(n->tensors[step->tensors[arg]].md);
+    return type == dnnl_u8 ? RTVI_U8 : type == dnnl_s8 ? RTVI_I8 : RTVI_F32;
+}
+
 static rtvi_exec_step step_at(const rtvi_exec *exec, size_t i) {
-    const net_step *step = &((const net *)exec)->steps[i];
-    const int on_floats = rtvi_onednn_md_type(((const net *)exec)->tensors[step->tensors[0]].md) == dnnl_f32; /* the source is the first */
-    rtvi_exec_step out = {step->name, rtvi_onednn_step_op(step), step->kernel, on_floats ? "f32" : "int8", step->rank, step->dims,
-                          step->macs};
-    return out;
+    const net *n = (const net *)exec;
+    const net_step *step = &n->steps[i];
+    return (rtvi_exec_step){
+        .name = step->name,
+        .op = rtvi_onednn_step_op(step),
+        .kernel = step->kernel,
+        .precision = type_of(n, step, 0) == RTVI_F32 ? "f32" : "int8", /* the source is the first argument */
+        .rank = step->rank,
+        .dims = step->dims,
+        .macs = step->macs,
+        .dtype = type_of(n, step, rtvi_onednn_find_arg(step, DNNL_ARG_DST)),
+        .scale = step->scale,
+        .zero_point = step->zero_point,
+    };
 }
 
 static size_t weights_bytes(const rtvi_exec *exec) { return ((const net *)exec)->weights_bytes; }

@@ -55,6 +55,8 @@ net_step *rtvi_onednn_add_step(net *n, step_kind kind, const rtvi_graph *graph, 
     if (!step) return NULL;
     step->rank = output->rank;
     memcpy(step->dims, output->dims, sizeof step->dims);
+    step->scale = output->scale;
+    step->zero_point = output->zero_point;
     step->macs = rtvi_graph_node_macs(graph, node);
     return step;
 }

@@ -61,6 +61,8 @@ typedef struct net_step {
     rtvi_code_type type; /* own kernels: of the codes that are read or, by QUANTIZE, written; dtype F32 where there are none */
     int32_t rank;
     int64_t dims[RTVI_MAX_RANK]; /* of the output */
+    float scale;                 /* of the codes it gives, */
+    int32_t zero_point;          /* or 0 */
     double macs;
 } net_step;
 

@@ -252,6 +252,9 @@ static rtvi_exec_step step_at(const rtvi_exec *exec, size_t i) {
         .rank = out->rank,
         .dims = out->dims,
         .macs = rtvi_graph_node_macs(net->graph, node),
+        .dtype = out->dtype,
+        .scale = out->scale,
+        .zero_point = out->zero_point,
     };
 }
 

@@ -1,130 +1,67 @@
-/* flat_search.c - exact search. Queries are taken in blocks; the rows are cut into items that the team's lanes share, each lane with a heap
- * for each query; then the heaps of a query are joined. Scores are canonical (kernels_dot.h) and the order of hits is total, so neither
- * blocks nor lanes show in the result. */
+/* flat_search.c - exact search. Queries are taken in blocks; the rows are cut into items that the team's lanes share. A lane looks at the
+ * codes of its rows and keeps candidates for each query; then those of a query are joined and scored. Scores are canonical
+ * (kernels_dot.h), the order of hits is total, and the bounds that leave rows out are proven (docs/search.md), so neither codes nor blocks
+ * nor lanes show in the result. */
+#include "index/flat_search.h"
+
 #include <fenv.h>
 #include <math.h>
 #include <string.h>
 
-#include "index/flat_score.h"
-#include "index/flat_search.h"
+#include "index/flat_candidates.h"
+#include "index/flat_scan.h"
 #include "index/flat_state.h"
-#include "kernels/kernels_topk.h"
 
-#define QUERIES_PER_BLOCK (8 * RTVI_DOT_PANEL)
-#define ROW_BYTES_PER_BLOCK ((size_t)256 << 10) /* rows and a panel of queries stay in a core's second-level cache */
-#define MAX_ROWS_PER_BLOCK 1024
-#define HEAP_BYTES ((size_t)32 << 20) /* for the heaps of a block of queries, unless one query alone needs more */
-#define ITEMS_PER_LANE 16             /* so that a late lane costs little, and progress moves */
-#define SERIAL_WORK 4e6               /* multiply-adds; less is done before another thread is awake */
+#define QUERIES_PER_BLOCK (10 * RTVI_COARSE_WIDTH) /* their codes stay in a core's second-level cache */
+#define BLOCK_BYTES ((size_t)32 << 20)             /* for candidates of a block of queries, unless one query alone needs more */
+#define ITEMS_PER_LANE 16                          /* so that a late lane costs little, and progress moves */
+#define SERIAL_WORK 1e7                            /* multiply-adds; less is done before another thread is awake */
 
 typedef struct search {
-    rtvi_search in; /* of this block of queries: what points at queries and results moves on */
-    rtvi_flat *flat;
+    rtvi_search in;  /* of this block of queries: what points at queries and results moves on */
     rtvi_team *team; /* NULL: everything on the caller's thread */
     size_t k;        /* no more than there are rows */
-    size_t lanes, num_queries, max_queries;
-    size_t rows_per_block, rows_per_item, num_items;
+    size_t lanes, num_queries, max_queries, capacity;
+    size_t rows_per_item, num_items;
+    rtvi_scan scan;
     /* workspace */
-    double *panels;  /* [max_queries / RTVI_DOT_PANEL][a panel] */
-    rtvi_topk *topk; /* [lanes][max_queries] */
-    rtv_hit *heaps;  /* [lanes][max_queries][k] */
-    float *scores;   /* [lanes][RTVI_DOT_PANEL][rows_per_block] */
-    size_t *numbers; /* [lanes][rows_per_block] of rows */
-    float *scratch;  /* [lanes][scratch_size] */
-    size_t scratch_size;
+    rtvi_candidates *candidates; /* [lanes][max_queries] */
+    rtv_hit *heaps;              /* [lanes][max_queries][2][k] */
+    rtvi_candidate *entries;     /* [lanes][max_queries][capacity] */
+    double *panels;              /* [lanes] of one query */
+    float *scratch;              /* [lanes][scratch_size] */
+    rtvi_candidates **parts;     /* [lanes][lanes] */
+    size_t panel_size, scratch_size;
     int64_t done; /* of all queries, for progress */
 } search;
 
-/* Pieces of one block of memory; with base NULL it only measures. */
-typedef struct arena {
-    uint8_t *base;
-    size_t used;
-    int overflow;
-} arena;
-
-static void *carve(arena *a, size_t count, size_t each, size_t size) {
-    size_t bytes, at = a->used;
-    if (!rtvi_mul(count, each, &bytes) || !rtvi_mul(bytes, size, &bytes) || !rtvi_add(bytes, RTVI_CACHE_LINE - 1, &bytes) ||
-        !rtvi_add(at, bytes / RTVI_CACHE_LINE * RTVI_CACHE_LINE, &a->used))
-        a->overflow = 1;
-    return a->base && !a->overflow ? a->base + at : NULL;
+static void lay_out(search *s, rtvi_arena *a) {
+    rtvi_scan_lay_out(&s->scan, a);
+    s->candidates = rtvi_arena_carve(a, s->lanes, s->max_queries, sizeof *s->candidates);
+    s->heaps = rtvi_arena_carve(a, s->lanes * s->max_queries, 2 * s->k, sizeof *s->heaps);
+    s->entries = rtvi_arena_carve(a, s->lanes * s->max_queries, s->capacity, sizeof *s->entries);
+    s->panels = rtvi_arena_carve(a, s->lanes, s->panel_size, sizeof *s->panels);
+    s->scratch = rtvi_arena_carve(a, s->lanes, s->scratch_size, sizeof *s->scratch);
+    s->parts = rtvi_arena_carve(a, s->lanes, s->lanes, sizeof *s->parts);
 }
-
-static void lay_out(search *s, arena *a) {
-    const size_t panels = (s->max_queries + RTVI_DOT_PANEL - 1) / RTVI_DOT_PANEL;
-    s->panels = carve(a, panels, rtvi_dot_panel_size(RTVI_DOT_PANEL, s->in.rows->dim), sizeof *s->panels);
-    s->topk = carve(a, s->lanes, s->max_queries, sizeof *s->topk);
-    s->heaps = carve(a, s->lanes * s->max_queries, s->k, sizeof *s->heaps);
-    s->scores = carve(a, s->lanes, RTVI_DOT_PANEL * s->rows_per_block, sizeof *s->scores);
-    s->numbers = carve(a, s->lanes, s->rows_per_block, sizeof *s->numbers);
-    s->scratch = carve(a, s->lanes, s->scratch_size, sizeof *s->scratch);
-}
-
-static size_t divide_up(size_t a, size_t b) { return a / b + (a % b != 0); }
-
-static size_t least(size_t a, size_t b) { return a < b ? a : b; }
 
 /* How the work is cut. */
-static void plan(search *s, rtvi_team *team) {
+static void plan(search *s) {
     const size_t dim = s->in.rows->dim, count = (size_t)s->in.count, num_rows = s->in.rows->num_rows;
     const double work = (double)num_rows * (double)dim * (double)count;
-    size_t blocks, fitting;
-    s->team = work < SERIAL_WORK ? NULL : team;
-    s->lanes = s->team ? (size_t)rtvi_team_threads(team) : 1;
-    s->k = least((size_t)s->in.k, num_rows);
-    fitting = HEAP_BYTES / s->lanes / sizeof(rtv_hit) / (s->k ? s->k : 1);
-    fitting = least(fitting ? fitting : 1, QUERIES_PER_BLOCK);
-    blocks = divide_up(count, fitting);
-    s->max_queries = least(fitting, divide_up(divide_up(count, blocks), RTVI_DOT_PANEL) * RTVI_DOT_PANEL);
-    s->rows_per_block = least(ROW_BYTES_PER_BLOCK / (dim * sizeof(float)) / 4 * 4, MAX_ROWS_PER_BLOCK);
-    if (s->rows_per_block == 0) s->rows_per_block = 4;
-    s->rows_per_item = divide_up(divide_up(num_rows, s->lanes * ITEMS_PER_LANE), s->rows_per_block) * s->rows_per_block;
-    s->num_items = num_rows ? divide_up(num_rows, s->rows_per_item) : 0;
+    size_t fitting;
+    s->team = work < SERIAL_WORK ? NULL : s->in.team;
+    s->lanes = s->team ? (size_t)rtvi_team_threads(s->team) : 1;
+    s->k = rtvi_least((size_t)s->in.k, num_rows ? num_rows : 1);
+    s->capacity = rtvi_candidates_capacity(s->k, num_rows);
+    fitting = BLOCK_BYTES / s->lanes / (2 * s->k * sizeof(rtv_hit) + s->capacity * sizeof(rtvi_candidate));
+    fitting = rtvi_least(fitting ? fitting : 1, QUERIES_PER_BLOCK);
+    s->max_queries = rtvi_divide_up(count, rtvi_divide_up(count, fitting));
+    s->rows_per_item = rtvi_divide_up(rtvi_divide_up(num_rows, s->lanes * ITEMS_PER_LANE), RTVI_COARSE_ROWS) * RTVI_COARSE_ROWS;
+    s->num_items = num_rows ? rtvi_divide_up(num_rows, s->rows_per_item) : 0;
+    s->panel_size = rtvi_dot_panel_size(1, dim);
     s->scratch_size = rtvi_score_scratch(s->in.rows);
-}
-
-/* Rows from *row on that pass the filters which all queries share. */
-static size_t gather(const search *s, size_t lane, size_t *row, size_t end) {
-    size_t *numbers = s->numbers + lane * s->rows_per_block;
-    size_t found = 0;
-    while (*row < end && found < s->rows_per_block) {
-        size_t at = *row, last;
-        const rtvi_chunk *chunk = rtvi_rows_locate(s->in.rows, &at);
-        last = least(chunk->num_rows, end - chunk->first_row);
-        for (; at < last && found < s->rows_per_block; at++)
-            if (rtvi_filter_takes(s->in.filter, chunk, at)) numbers[found++] = chunk->first_row + at;
-        *row = chunk->first_row + at;
-    }
-    return found;
-}
-
-static void offer(const search *s, rtvi_topk *topk, size_t query, size_t row, float score) {
-    const rtvi_chunk *chunk = rtvi_rows_locate(s->in.rows, &row);
-    if (s->in.exclude && s->in.exclude[query] == chunk->ids[row]) return;
-    if (s->in.predicted && s->in.predicted[query] >= 0 && chunk->predicted[row] != s->in.predicted[query]) return;
-    rtvi_topk_offer(topk, &(rtv_hit){chunk->ids[row], score, chunk->classes[row]});
-}
-
-static void offer_all(const search *s, rtvi_topk *topk, size_t query, const float *scores, const size_t *numbers, size_t count) {
-    float limit = rtvi_topk_limit(topk, s->in.min_score);
-    for (size_t i = 0; i < count; i++) {
-        if (scores[i] < limit) continue;
-        offer(s, topk, query, numbers[i], scores[i]);
-        limit = rtvi_topk_limit(topk, s->in.min_score);
-    }
-}
-
-static void score_rows(const search *s, size_t lane, size_t count) {
-    const size_t dim = s->in.rows->dim, stride = s->rows_per_block;
-    const size_t *numbers = s->numbers + lane * stride;
-    float *scores = s->scores + lane * RTVI_DOT_PANEL * stride, *scratch = s->scratch + lane * s->scratch_size;
-    for (size_t first = 0; first < s->num_queries; first += RTVI_DOT_PANEL) {
-        const size_t queries = least(RTVI_DOT_PANEL, s->num_queries - first);
-        rtvi_score_rows(s->in.rows, s->flat->env->isa, s->panels + rtvi_dot_panel_size(first, dim), queries, numbers, count, scores, stride,
-                        scratch);
-        for (size_t q = 0; q < queries; q++)
-            offer_all(s, &s->topk[lane * s->max_queries + first + q], first + q, scores + q * stride, numbers, count);
-    }
+    rtvi_scan_init(&s->scan, s->in.rows, s->in.filter, s->in.flat->env->isa, s->max_queries, s->lanes);
 }
 
 /* A caller that flushes denormals or rounds otherwise, or whose settings our threads inherited, gets the same bits. */
@@ -133,33 +70,68 @@ static void set_arithmetic(fenv_t *before) {
     fesetenv(FE_DFL_ENV);
 }
 
-static void scan_item(void *arg, int64_t item, int32_t lane) {
+static rtvi_scorer scorer_of(const search *s, size_t lane, size_t query) {
+    const size_t dim = s->in.rows->dim;
+    rtvi_scorer scorer = {.rows = s->in.rows,
+                          .isa = s->in.flat->env->isa,
+                          .min_score = s->in.min_score,
+                          .panel = s->panels + lane * s->panel_size,
+                          .scratch = s->scratch_size ? s->scratch + lane * s->scratch_size : NULL};
+    rtvi_dot_pack(s->in.queries + query * dim, 1, dim, scorer.panel);
+    return scorer;
+}
+
+/* Filters that differ from query to query. */
+static int is_wanted(const search *s, size_t query, size_t row) {
+    const rtvi_chunk *chunk = rtvi_rows_locate(s->in.rows, &row);
+    if (s->in.exclude && s->in.exclude[query] == chunk->ids[row]) return 0;
+    return !s->in.predicted || s->in.predicted[query] < 0 || chunk->predicted[row] == s->in.predicted[query];
+}
+
+static void take_events(void *arg, size_t lane, size_t first, const rtvi_coarse_event *events, size_t count, const rtvi_scan_block *block) {
     const search *s = arg;
-    size_t row = (size_t)item * s->rows_per_item, count;
-    const size_t end = least(row + s->rows_per_item, s->in.rows->num_rows);
+    float *limits = rtvi_scan_limits(&s->scan, lane);
+    for (size_t i = 0; i < count; i++) {
+        const size_t query = first + events[i].query;
+        const uint32_t row = block->numbers[events[i].row];
+        rtvi_candidates *c = &s->candidates[lane * s->max_queries + query];
+        float slack;
+        if (query >= s->num_queries || !is_wanted(s, query, row)) continue;
+        slack = rtvi_coarse_slack((const rtvi_coarse_head *)(const void *)block->records[events[i].row], s->scan.length_slope[query],
+                                  s->scan.rest_slope[query]);
+        if (rtvi_candidates_offer(c, s->in.min_score, row, events[i].score, slack)) {
+            const rtvi_scorer scorer = scorer_of(s, lane, query);
+            rtvi_candidates_settle(c, &scorer);
+        }
+        limits[query] = rtvi_candidates_limit(c, s->in.min_score);
+    }
+}
+
+static void scan_item(void *arg, int64_t item, int32_t lane) {
+    search *s = arg;
+    const size_t first = (size_t)item * s->rows_per_item;
     fenv_t before;
     set_arithmetic(&before);
-    while ((count = gather(s, (size_t)lane, &row, end)) > 0) score_rows(s, (size_t)lane, count);
+    rtvi_scan_run(&s->scan, (size_t)lane, first, rtvi_least(first + s->rows_per_item, s->in.rows->num_rows), take_events, s);
     fesetenv(&before);
 }
 
-static void join_query(void *arg, int64_t item, int32_t lane) {
+static void finish_query(void *arg, int64_t item, int32_t lane) {
     const search *s = arg;
     const rtv_hit none = {-1, -INFINITY, -1};
-    rtvi_topk *topk = &s->topk[item];
+    rtvi_candidates **parts = s->parts + (size_t)lane * s->lanes;
     rtv_hit *hits = s->in.hits + item * s->in.k;
+    const rtvi_topk *best = &s->candidates[item].best;
+    rtvi_scorer scorer;
     fenv_t before;
-    (void)lane;
     set_arithmetic(&before);
-    for (size_t other = 1; other < s->lanes; other++) {
-        const rtvi_topk *from = &s->topk[other * s->max_queries + (size_t)item];
-        for (size_t i = 0; i < from->count; i++) rtvi_topk_offer(topk, &from->hits[i]);
-    }
-    rtvi_topk_sort(topk);
+    for (size_t l = 0; l < s->lanes; l++) parts[l] = &s->candidates[l * s->max_queries + (size_t)item];
+    scorer = scorer_of(s, (size_t)lane, (size_t)item);
+    rtvi_candidates_finish(parts, s->lanes, &scorer);
     fesetenv(&before);
-    if (topk->count) memcpy(hits, topk->hits, topk->count * sizeof *hits);
-    for (size_t i = topk->count; i < (size_t)s->in.k; i++) hits[i] = none;
-    s->in.num_hits[item] = (int64_t)topk->count;
+    if (best->count) memcpy(hits, best->hits, best->count * sizeof *hits);
+    for (size_t i = best->count; i < (size_t)s->in.k; i++) hits[i] = none;
+    s->in.num_hits[item] = (int64_t)best->count;
 }
 
 /* What the team tells about the items of a block, told to the caller in queries. */
@@ -184,34 +156,30 @@ static int32_t run(search *s, rtvi_item_fn task, size_t count, int alone, rtv_pr
 }
 
 static void begin_block(search *s) {
-    const size_t dim = s->in.rows->dim;
     fenv_t before;
     set_arithmetic(&before);
-    for (size_t first = 0; first < s->num_queries; first += RTVI_DOT_PANEL)
-        rtvi_dot_pack(s->in.queries + first * dim, least(RTVI_DOT_PANEL, s->num_queries - first), dim,
-                      s->panels + rtvi_dot_panel_size(first, dim));
+    rtvi_scan_set_queries(&s->scan, s->in.queries, s->num_queries, s->in.min_score);
     fesetenv(&before);
-    for (size_t lane = 0; lane < s->lanes; lane++) {
-        for (size_t q = 0; q < s->num_queries; q++) {
-            const size_t at = lane * s->max_queries + q;
-            s->topk[at] = (rtvi_topk){s->heaps + at * s->k, 0, s->k};
-        }
+    for (size_t at = 0; at < s->lanes * s->max_queries; at++) {
+        rtv_hit *heaps = s->heaps + at * 2 * s->k;
+        s->candidates[at] = (rtvi_candidates){
+            .best = {heaps, 0, s->k}, .lower = {heaps + s->k, 0, s->k}, .entries = s->entries + at * s->capacity, .capacity = s->capacity};
     }
 }
 
 static int32_t search_block(search *s, rtv_error *error) {
     const rtv_progress_fn progress = s->in.progress ? tell_progress : NULL;
-    const int join_here = (double)(s->lanes * s->num_queries) * (double)s->k < 1e4;
+    const int finish_here = (double)(s->lanes * s->num_queries) * (double)s->k < 100;
     int32_t status;
     begin_block(s);
     status = run(s, scan_item, s->num_items, 0, progress, error);
-    return status == RTV_OK ? run(s, join_query, s->num_queries, join_here, NULL, error) : status;
+    return status == RTV_OK ? run(s, finish_query, s->num_queries, finish_here, NULL, error) : status;
 }
 
 static int32_t search_blocks(search *s, rtv_error *error) {
     int32_t status = RTV_OK;
     while (s->done < s->in.count && status == RTV_OK) {
-        s->num_queries = least(s->max_queries, (size_t)(s->in.count - s->done));
+        s->num_queries = rtvi_least(s->max_queries, (size_t)(s->in.count - s->done));
         status = search_block(s, error);
         s->done += (int64_t)s->num_queries;
         s->in.queries += s->num_queries * s->in.rows->dim;
@@ -224,20 +192,22 @@ static int32_t search_blocks(search *s, rtv_error *error) {
 }
 
 int32_t rtvi_search_run(const rtvi_search *in, rtv_error *error) {
-    search s = {.in = *in, .flat = in->flat};
-    arena measure = {NULL, 0, 0}, real = {NULL, 0, 0};
+    search s = {.in = *in};
+    rtvi_arena measure = {NULL, 0, 0}, real = {NULL, 0, 0};
     rtvi_flat_work *work;
     int32_t status;
     if (in->count == 0) return RTV_OK;
-    plan(&s, in->team);
+    if (in->rows->num_rows > UINT32_MAX)
+        return rtvi_error_set(error, RTV_E_UNSUPPORTED, "index: rows: got %zu, expected at most %u", in->rows->num_rows, UINT32_MAX);
+    plan(&s);
     lay_out(&s, &measure);
     if (measure.overflow) return rtvi_error_out_of_memory(error, "index", 0);
-    status = rtvi_flat_work_take(s.flat, measure.used, &work, error);
+    status = rtvi_flat_work_take(in->flat, measure.used, &work, error);
     if (status != RTV_OK) return status;
     real.base = work->block;
     lay_out(&s, &real);
     status = search_blocks(&s, error);
-    rtvi_flat_work_give(s.flat, work);
+    rtvi_flat_work_give(in->flat, work);
     return status;
 }
 

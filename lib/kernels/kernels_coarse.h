@@ -62,7 +62,7 @@ void rtvi_coarse_put(rtvi_coarse_panel *panel, size_t place, const void *record)
 void rtvi_coarse_fill(rtvi_coarse_panel *panel, size_t first);
 
 /* Events of all pairs of the panel and records[num_rows] whose coarse score + slack is not below limits[query], or not below
- * row_limits[row] (may be NULL); events has room for width * num_rows. Returns how many there are; rows ascend. */
+ * row_limits[row] (may be NULL); events has room for width * num_rows. Returns how many there are, in no particular order. */
 typedef size_t (*rtvi_coarse_scan_fn)(const rtvi_coarse_panel *panel, const float *limits, const uint8_t *const *records, size_t num_rows,
                                       const float *row_limits, rtvi_coarse_event *events);
 rtvi_coarse_scan_fn rtvi_coarse_select_scan(int32_t isa);

@@ -259,6 +259,31 @@ int32_t rtvi_embedder_preprocess(rtvi_embedder *e, const rtv_picture *picture, f
     return rtvi_preprocess_run(e->env, &e->preprocess, &e->limits, picture, values, error);
 }
 
+/* --- looking inside ----------------------------------------------------------------------------------------------------------------- */
+
+typedef struct observing {
+    rtvi_embedder *embedder;
+    const rtv_picture *picture;
+    rtvi_exec_observer observer;
+    void *user;
+    int32_t status;
+    rtv_error *error;
+} observing;
+
+static void observe_here(void *arg) {
+    observing *job = arg;
+    const rtvi_embedder *e = job->embedder;
+    const float *outputs[RTVI_MAX_OUTPUTS];
+    job->status = put_input(e, e->wide, job->picture, job->error);
+    if (job->status == RTV_OK) job->status = rtvi_exec_run_observed(e->wide, outputs, job->observer, job->user, job->error);
+}
+
+int32_t rtvi_embedder_observe(rtvi_embedder *e, const rtv_picture *picture, rtvi_exec_observer observer, void *user, rtv_error *error) {
+    observing job = {e, picture, observer, user, RTV_OK, error};
+    int32_t status = rtvi_team_run(e->team, observe_here, &job, error);
+    return status == RTV_OK ? job.status : status;
+}
+
 /* --- profile --------------------------------------------------------------------------------------------------------------------- */
 
 typedef struct profile_job {

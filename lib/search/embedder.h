@@ -22,6 +22,9 @@ size_t rtvi_embedder_activation_bytes(const rtvi_embedder *embedder);
 int32_t rtvi_embedder_run(rtvi_embedder *embedder, const rtv_picture *pictures, int64_t count, int32_t mode, rtv_progress_fn progress,
                           void *progress_user, const rtv_embedding *result, int32_t strict, rtv_error *error);
 int32_t rtvi_embedder_preprocess(rtvi_embedder *embedder, const rtv_picture *picture, float *values, rtv_error *error);
+/* One picture on the wide lane, where the observer is called with every value of the network. Errors: as a picture's in rtv_model_embed. */
+int32_t rtvi_embedder_observe(rtvi_embedder *embedder, const rtv_picture *picture, rtvi_exec_observer observer, void *user,
+                              rtv_error *error);
 /* times [runs][num_steps] of the network alone on noise, on the wide lane. */
 int32_t rtvi_embedder_profile(rtvi_embedder *embedder, int32_t runs, double *times, rtv_error *error);
 

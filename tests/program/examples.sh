@@ -23,3 +23,10 @@ says err "nowhere.idx"
 wants 0 "$BUILD/examples/embed_pixels" toy.rtv
 awk '{ score[NR] = $NF } END { exit !(NR == 2 && score[1] > score[2] && score[1] <= 1.0001) }' out || die "the moved scene should be nearer"
 wants 1 "$BUILD/examples/embed_pixels" nowhere.rtv
+
+wants 0 "$retrieve" model convert "$toys/cgd_sg.pth" -o half.rtv --input 32 --half
+wants 0 "$BUILD/examples/compare_models" toy.rtv half.rtv pictures/*/*.png
+says out "cosine: mean 1.0000"
+says out "noisiest layer: "
+wants 1 "$BUILD/examples/compare_models" toy.rtv nowhere.rtv pictures/ant/noto.png
+says err "nowhere.rtv"

@@ -61,8 +61,15 @@ static void pixels_and_tensors_agree(void **state) {
     rtv_model_free(model);
 }
 
+static void assert_codes(const rtv_layer_info *layer, const char *name, const char *output, float scale, int32_t zero_point) {
+    assert_string_equal(layer->name, name);
+    assert_string_equal(layer->output, output);
+    assert_true(layer->scale == scale);
+    assert_int_equal(layer->zero_point, zero_point);
+}
+
 static void a_profile_tells_int8(void **state) {
-    rtv_layer_info layers[32] = {{.struct_size = sizeof layers[0]}};
+    rtv_layer_info layers[32] = {{.struct_size = sizeof layers[0]}}, older = {.scale = 7};
     rtv_model *model = load_toy();
     int64_t count = 0;
     rtv_error error;
@@ -73,6 +80,16 @@ static void a_profile_tells_int8(void **state) {
     assert_string_equal(layers[0].precision, "int8");
     assert_true(layers[0].milliseconds > 0 && layers[0].macs == 4 * 10 * 6 * 27);
     assert_string_equal(layers[count - 1].precision, "f32");
+    assert_codes(&layers[0], "stem", "u8", 0.031372547f, 0);
+    assert_codes(&layers[1], "pool", "u8", 0.031372547f, 0);
+    assert_codes(&layers[2], "side", "s8", 0.041234568f, 0);
+    assert_codes(&layers[12], "again", "u8", 0.037f, 101);
+    assert_string_equal(layers[count - 1].output, "f32");
+    assert_true(layers[count - 1].scale == 0 && layers[count - 1].zero_point == 0);
+    older.struct_size = offsetof(rtv_layer_info, scale); /* a caller from before there were scales */
+    assert_int_equal(rtv_model_profile(model, 0, &older, 1, &count, &error), RTV_OK);
+    assert_string_equal(older.precision, "int8");
+    assert_true(older.scale == 7);
     rtv_model_free(model);
 }
 

@@ -3,66 +3,7 @@
 #include <pthread.h>
 #include <unistd.h>
 
-#include "support_flat.h"
-
-#include "base/base_cpu.h"
-
-/* A gallery and what brute force needs to know about it. */
-typedef struct world {
-    test_heap heap;
-    rtvi_env env;
-    rtvi_team *teams[2]; /* of one and of two threads */
-    rtvi_flat *flat;
-    size_t dim, count;
-    float *vectors;
-    int64_t *ids;
-    int32_t *classes, *predicted;
-} world;
-
-static void world_make(world *w, size_t dim, size_t count, int coarse, uint64_t seed) {
-    rtv_items items;
-    memset(w, 0, sizeof *w);
-    test_env_init(&w->env, &w->heap);
-    w->dim = dim;
-    w->count = count;
-    w->vectors = malloc((count * dim + 1) * sizeof *w->vectors);
-    w->ids = malloc((count + 1) * sizeof *w->ids);
-    w->classes = malloc((count + 1) * sizeof *w->classes);
-    w->predicted = malloc((count + 1) * sizeof *w->predicted);
-    test_random_vectors(&seed, w->vectors, count * dim, coarse);
-    for (size_t i = 0; i < count; i++) {
-        w->ids[i] = (int64_t)((i * 7919) % (count * 2 + 1)) * 5; /* 7919 is prime: no id twice, and no order */
-        w->classes[i] = (int32_t)(test_random(&seed) % 5) - 1;
-        w->predicted[i] = (int32_t)(test_random(&seed) % 4) - 1;
-        if (i % 17 == 3) memset(w->vectors + i * dim, 0, dim * sizeof(float));
-        if (i % 13 == 5) memcpy(w->vectors + i * dim, w->vectors + i / 2 * dim, dim * sizeof(float));
-    }
-    assert_int_equal(rtvi_flat_create(&w->env, (int32_t)dim, &w->flat, NULL), RTV_OK);
-    items = test_items(w->vectors);
-    items.ids = w->ids;
-    items.classes = w->classes;
-    items.predicted = w->predicted;
-    assert_int_equal(rtvi_flat_add(w->flat, &items, (int64_t)count, NULL), RTV_OK);
-    for (int32_t i = 0; i < 2; i++) assert_int_equal(rtvi_team_create(&w->env, i + 1, &w->teams[i], NULL), RTV_OK);
-}
-
-static void world_free(world *w) {
-    rtvi_flat_destroy(w->flat);
-    rtvi_team_destroy(w->teams[0]);
-    rtvi_team_destroy(w->teams[1]);
-    rtvi_env_destroy(&w->env);
-    free(w->vectors);
-    free(w->ids);
-    free(w->classes);
-    free(w->predicted);
-    assert_int_equal(w->heap.live, 0);
-}
-
-static int by_rank(const void *a, const void *b) {
-    const rtv_hit *x = a, *y = b;
-    if (x->score != y->score) return x->score > y->score ? -1 : 1;
-    return (x->id > y->id) - (x->id < y->id);
-}
+#include "flat_world.h"
 
 /* One query's hits[k], and how many. */
 static int64_t brute_force(const world *w, const float *query, size_t k, const rtv_search_options *o, int32_t predicted, int64_t exclude,
@@ -76,21 +17,20 @@ static int64_t brute_force(const world *w, const float *query, size_t k, const r
         if (score < o->min_score || w->ids[i] == exclude) continue;
         all[n++] = (rtv_hit){w->ids[i], score, w->classes[i]};
     }
-    qsort(all, n, sizeof *all, by_rank);
+    qsort(all, n, sizeof *all, world_by_rank);
     for (size_t i = 0; i < k; i++) hits[i] = i < n ? all[i] : (rtv_hit){-1, -INFINITY, -1};
     free(all);
     return (int64_t)(n < k ? n : k);
 }
 
 static void compare(world *w, const float *queries, size_t count, size_t k, const rtv_search_options *o, const int32_t *predicted) {
-    static const int32_t isas[] = {RTV_ISA_SCALAR, RTV_ISA_AVX2, RTV_ISA_AVX512};
     rtv_hit *expected = malloc(count * k * sizeof *expected), *hits = malloc(count * k * sizeof *hits);
     int64_t *expected_num = malloc(count * sizeof *expected_num), *num = malloc(count * sizeof *num);
     for (size_t q = 0; q < count; q++)
         expected_num[q] = brute_force(w, queries + q * w->dim, k, o, predicted ? predicted[q] : o->predicted_class,
                                       o->exclude_ids ? o->exclude_ids[q] : -1, expected + q * k);
-    for (size_t i = 0; i < 3 && isas[i] <= rtvi_cpu_isa(); i++) {
-        w->env.isa = isas[i];
+    for (size_t i = 0; i < WORLD_ISAS && world_isas[i] <= rtvi_cpu_isa(); i++) {
+        w->env.isa = world_isas[i];
         for (size_t t = 0; t < 3; t++) {
             rtv_error error;
             rtvi_team *team = t < 2 ? w->teams[t] : NULL;
@@ -289,24 +229,24 @@ static int32_t watch_progress(void *user, int64_t done, int64_t total) {
 static void progress_and_cancelling(void **state) {
     world w;
     float *queries;
-    rtv_hit *hits = malloc(100 * 10 * sizeof *hits);
-    int64_t num[100];
+    rtv_hit *hits = malloc(1000 * 10 * sizeof *hits);
+    int64_t num[1000];
     rtv_error error;
     rtv_search_options o = test_search_options();
     (void)state;
     world_make(&w, 96, 3000, 0, 31);
-    queries = make_queries(&w, 100, 0, 32);
+    queries = make_queries(&w, 1000, 0, 32); /* three blocks */
     for (int32_t t = 0; t < 3; t++) {
         watch seen = {.caller = pthread_self()};
         rtvi_team *team = t < 2 ? w.teams[t] : NULL;
         o.progress = watch_progress;
         o.progress_user = &seen;
-        assert_int_equal(rtvi_flat_search(w.flat, team, queries, 100, 10, &o, NULL, hits, num, &error), RTV_OK);
-        assert_int_equal(seen.last, 100);
-        assert_int_equal(seen.total, 100);
+        assert_int_equal(rtvi_flat_search(w.flat, team, queries, 1000, 10, &o, NULL, hits, num, &error), RTV_OK);
+        assert_int_equal(seen.last, 1000);
+        assert_int_equal(seen.total, 1000);
         assert_true(seen.calls >= 3);
         seen = (watch){.caller = pthread_self(), .stop_after = 2};
-        assert_int_equal(rtvi_flat_search(w.flat, team, queries, 100, 10, &o, NULL, hits, num, &error), RTV_E_CANCELLED);
+        assert_int_equal(rtvi_flat_search(w.flat, team, queries, 1000, 10, &o, NULL, hits, num, &error), RTV_E_CANCELLED);
         assert_int_equal(error.status, RTV_E_CANCELLED);
         assert_int_equal(seen.calls, 2);
     }

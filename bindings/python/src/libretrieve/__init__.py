@@ -1,0 +1,15 @@
+"""Find the most similar pictures: libretrieve for Python.
+
+>>> from libretrieve import Index, Model, Searcher
+>>> searcher = Searcher(Model.load("cgd.safetensors"), Index.open("pictures.rtvx"))
+>>> for hit in searcher.search("photo.jpg", k=10).hits(0):
+...     print(f"{hit.score:.4f}  {hit.key}")
+"""
+
+from ._pictures import *  # noqa: F401,F403
+from .errors import *  # noqa: F401,F403
+from .index import *  # noqa: F401,F403
+from .model import *  # noqa: F401,F403
+from .results import *  # noqa: F401,F403
+from .runtime import *  # noqa: F401,F403
+from .searcher import *  # noqa: F401,F403

@@ -1,0 +1,48 @@
+/* flat_pass.h - many queries against all rows, a block of queries at a time: given ones, or rows against the rows after them, so that each
+ * pair of rows is looked at once. */
+#ifndef RTVI_FLAT_PASS_H
+#define RTVI_FLAT_PASS_H
+
+#include "index/flat_scan.h"
+
+typedef struct rtvi_pass {
+    /* What is asked */
+    rtvi_flat *flat;
+    rtvi_team *team; /* NULL: everything on the caller's thread */
+    const rtvi_rows *rows;
+    const rtvi_filter *filter;
+    const float *vectors;    /* [count][dim] of the queries, or NULL: the queries are rows */
+    const uint32_t *numbers; /* [count] of these rows, ascending */
+    size_t count;
+    float limit;             /* at first, for each query */
+    const float *row_limits; /* [num_rows] or NULL */
+    rtv_progress_fn progress;
+    void *progress_user;
+    /* For each block of queries; each may be NULL but take. arg goes to all of them. */
+    void *arg;
+    void (*begin)(void *arg);
+    rtvi_scan_fn take;                                      /* on a lane */
+    void (*item_done)(void *arg, size_t lane, size_t item); /* on a lane, which has seen all rows of an item */
+    int32_t (*wave_done)(void *arg, size_t first_item, size_t items, rtv_error *error);
+    int32_t (*end)(void *arg, rtv_error *error);
+    size_t wave;        /* items between two calls of wave_done; 0: all */
+    size_t max_queries; /* in a block */
+    /* What is going on */
+    size_t lanes, first, num_queries; /* this block: queries first to first + num_queries - 1 */
+    size_t first_row, rows_per_item, num_items, base_item;
+    rtvi_scan scan;
+    float *own; /* [max_queries][dim] of rows as queries */
+} rtvi_pass;
+
+/* Fills in the lanes; the pass then knows its sizes, and a caller can make room for what it keeps by lane. */
+void rtvi_pass_init(rtvi_pass *pass);
+/* Errors: OUT_OF_MEMORY, CANCELLED, what the functions bring. */
+int32_t rtvi_pass_run(rtvi_pass *pass, rtv_error *error);
+/* task(arg, item, lane) over the lanes, with the arithmetic that scores need. */
+int32_t rtvi_pass_share(const rtvi_pass *pass, rtvi_item_fn task, void *arg, size_t count, rtv_error *error);
+/* The vector of a query of this block. */
+static inline const float *rtvi_pass_query(const rtvi_pass *pass, size_t query) {
+    return (pass->vectors ? pass->vectors + pass->first * pass->rows->dim : pass->own) + query * pass->rows->dim;
+}
+
+#endif

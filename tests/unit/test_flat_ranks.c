@@ -1,0 +1,162 @@
+/* test_flat_ranks.c - ranks of the relevant items by counting, against the definition: instruction sets, threads, ties, filters. */
+#include "flat_world.h"
+
+#include "index/flat_ranks.h"
+
+/* One query's ranks, by the definition: all items that it finds in order, and where its class stands. */
+static size_t ranks_by_definition(const world *w, const float *query, int32_t class_id, int32_t predicted, int64_t exclude, int64_t *ranks,
+                                  int64_t *relevant) {
+    rtv_hit *all = malloc((w->count + 1) * sizeof *all);
+    size_t n = 0, found = 0;
+    *relevant = 0;
+    for (size_t i = 0; i < w->count; i++) {
+        if (w->ids[i] == exclude) continue;
+        if (class_id >= 0 && w->classes[i] == class_id) ++*relevant;
+        if (predicted >= 0 && w->predicted[i] != predicted) continue;
+        all[n++] = (rtv_hit){w->ids[i], test_canonical_dot(query, w->vectors + i * w->dim, w->dim), w->classes[i]};
+    }
+    qsort(all, n, sizeof *all, world_by_rank);
+    for (size_t i = 0; i < n; i++)
+        if (class_id >= 0 && all[i].class_id == class_id) ranks[found++] = (int64_t)i + 1;
+    free(all);
+    return found;
+}
+
+static void check(const world *w, const rtvi_rank_queries *q, const rtvi_ranks *got) {
+    int64_t *ranks = malloc((w->count + 1) * sizeof *ranks), relevant;
+    assert_int_equal(got->count, q->count);
+    assert_int_equal(got->offsets[0], 0);
+    for (int64_t i = 0; i < q->count; i++) {
+        const size_t n = ranks_by_definition(w, q->vectors + (size_t)i * w->dim, q->classes[i], q->predicted ? q->predicted[i] : -1,
+                                             q->exclude ? q->exclude[i] : -1, ranks, &relevant);
+        assert_int_equal(got->relevant[i], relevant);
+        assert_int_equal(got->offsets[i + 1] - got->offsets[i], n);
+        for (size_t m = 0; m < n; m++)
+            if (got->ranks[(size_t)got->offsets[i] + m] != ranks[m])
+                fail_msg("query %lld, relevant item %zu: rank %lld, expected %lld", (long long)i, m,
+                         (long long)got->ranks[(size_t)got->offsets[i] + m], (long long)ranks[m]);
+    }
+    free(ranks);
+}
+
+static void all_ways(world *w, size_t count, int coarse) {
+    float *queries = malloc((count + 1) * w->dim * sizeof *queries);
+    int32_t *classes = malloc((count + 1) * sizeof *classes), *predicted = malloc((count + 1) * sizeof *predicted);
+    int64_t *exclude = malloc((count + 1) * sizeof *exclude);
+    uint64_t seed = 77;
+    rtvi_rank_queries own = {(int64_t)w->count, w->vectors, w->classes, NULL, w->ids};
+    test_random_vectors(&seed, queries, count * w->dim, coarse);
+    for (size_t i = 0; i < count; i++) {
+        classes[i] = (int32_t)(test_random(&seed) % 6) - 1;
+        predicted[i] = (int32_t)(test_random(&seed) % 4) - 1;
+        exclude[i] = i % 3 || w->count == 0 ? -1 : w->ids[i % w->count];
+    }
+    for (size_t at = 0; at < WORLD_ISAS * 3; at++) {
+        rtvi_team *team = at % 3 ? w->teams[at % 3 - 1] : NULL;
+        rtv_error error;
+        if (world_isas[at / 3] > rtvi_cpu_isa()) break;
+        w->env.isa = world_isas[at / 3];
+        for (int way = 0; way < 3; way++) {
+            rtvi_rank_queries q = {(int64_t)count, queries, classes, way > 1 ? predicted : NULL, way > 0 ? exclude : NULL};
+            rtvi_ranks ranks = {0};
+            assert_int_equal(rtvi_flat_ranks(w->flat, team, &q, NULL, NULL, &ranks, &error), RTV_OK);
+            check(w, &q, &ranks);
+            assert_null(ranks.ids);
+            rtvi_ranks_destroy(w->flat, &ranks);
+        }
+        for (int32_t by_predicted = 0; by_predicted < 2; by_predicted++) {
+            rtvi_ranks ranks = {0};
+            own.predicted = by_predicted ? w->predicted : NULL;
+            assert_int_equal(rtvi_flat_ranks_among(w->flat, team, by_predicted, NULL, NULL, &ranks, &error), RTV_OK);
+            check(w, &own, &ranks);
+            assert_memory_equal(ranks.ids, w->ids, w->count * sizeof *w->ids);
+            rtvi_ranks_destroy(w->flat, &ranks);
+        }
+    }
+    free(queries);
+    free(classes);
+    free(predicted);
+    free(exclude);
+}
+
+static void small_galleries(void **state) {
+    static const size_t counts[] = {0, 1, 2, 65, 200}, dims[] = {1, 8, 31};
+    (void)state;
+    for (size_t c = 0; c < 5; c++) {
+        for (size_t d = 0; d < 3; d++) {
+            world w;
+            world_make(&w, dims[d], counts[c], (int)((c + d) % 2), 5 + c);
+            all_ways(&w, c * 3, (int)((c + d) % 2));
+            world_free(&w);
+        }
+    }
+}
+
+/* More than a block of queries and of rows. */
+static void large_gallery(void **state) {
+    world w;
+    (void)state;
+    world_make(&w, 40, 700, 0, 11);
+    all_ways(&w, 20, 0);
+    world_free(&w);
+}
+
+/* So many doubts that they are settled on the way. */
+static void large_gallery_of_ties(void **state) {
+    world w;
+    (void)state;
+    world_make(&w, 9, 800, 1, 12);
+    all_ways(&w, 9, 1);
+    world_free(&w);
+}
+
+static int32_t stop(void *user, int64_t done, int64_t total) {
+    (void)user;
+    assert_true(done <= total);
+    return 1;
+}
+
+static void refused_and_cancelled(void **state) {
+    world w;
+    rtv_error error;
+    rtvi_ranks ranks = {0};
+    const float bad[4] = {0, NAN, 0, 0};
+    const int32_t none = -1;
+    rtvi_rank_queries q = {1, bad, &none, NULL, NULL};
+    (void)state;
+    world_make(&w, 4, 50, 0, 3);
+    assert_int_equal(rtvi_flat_ranks(w.flat, NULL, &q, NULL, NULL, &ranks, &error), RTV_E_INVALID_ARGUMENT);
+    q.count = -1;
+    assert_int_equal(rtvi_flat_ranks(w.flat, NULL, &q, NULL, NULL, &ranks, &error), RTV_E_INVALID_ARGUMENT);
+    assert_int_equal(rtvi_flat_ranks_among(w.flat, NULL, 0, stop, NULL, &ranks, &error), RTV_E_CANCELLED);
+    assert_int_equal(error.status, RTV_E_CANCELLED);
+    assert_null(ranks.ranks);
+    world_free(&w);
+}
+
+static void failing_allocations(void **state) {
+    world w;
+    int32_t status = RTV_E_OUT_OF_MEMORY;
+    (void)state;
+    world_make(&w, 4, 50, 0, 3);
+    for (long fail_at = 1; status != RTV_OK; fail_at++) {
+        rtvi_ranks ranks = {0};
+        rtv_error error;
+        w.heap.fail_at = w.heap.calls + fail_at;
+        status = rtvi_flat_ranks_among(w.flat, NULL, 1, NULL, NULL, &ranks, &error);
+        w.heap.fail_at = 0;
+        assert_int_equal(error.status, status);
+        if (status != RTV_OK) assert_int_equal(status, RTV_E_OUT_OF_MEMORY);
+        rtvi_ranks_destroy(w.flat, &ranks);
+        assert_true(fail_at < 50);
+    }
+    world_free(&w);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(small_galleries),       cmocka_unit_test(large_gallery),       cmocka_unit_test(large_gallery_of_ties),
+        cmocka_unit_test(refused_and_cancelled), cmocka_unit_test(failing_allocations),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
