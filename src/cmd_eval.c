@@ -36,7 +36,7 @@ static const option_spec options[] = {
     [OPT_FALSE_ACCEPTS] = {"false-accepts", 'f', "SHARE",
                            "least score for \"nothing similar\": the share of queries that may still meet another class (default: 0.01)",
                            0},
-    [OPT_SCORE_QUERIES] = {"score-queries", 0, "N", "queries looked at for that, drawn by seed; 0: none, -1: all (default: 10000)", 0},
+    [OPT_SCORE_QUERIES] = {"score-queries", 0, "N", "queries looked at for that, drawn by seed; 0: none, -1: all (default: 2000)", 0},
     [OPT_SAMPLES] = {"samples", 0, "N", "bootstrap samples for the intervals; 0: no intervals (default: 1000)", 0},
     [OPT_SEED] = {"seed", 0, "N", "of every draw (default: 1)", 0},
     [OPT_JSON] = {"json", 'j', NULL, "print JSON, also on a terminal", 0},

@@ -28,7 +28,7 @@ typedef struct rtv_evaluate_options {
     int32_t allow_foreign;     /* 1: two indexes of different models may be evaluated together; init writes 0 */
     int32_t bootstrap_samples; /* for confidence intervals; 0 for none; init writes 1000 */
     int32_t score_queries;     /* so many queries, drawn by seed, are searched for scores (histogram, threshold); 0 for none, -1 for
-                                  all; init writes 10000 */
+                                  all; init writes 2000 */
     double confidence;         /* of the intervals, above 0, below 1; init writes 0.95 */
     uint64_t seed;             /* of every draw; init writes 1 */
     rtv_progress_fn progress;  /* NULL (init) for none */

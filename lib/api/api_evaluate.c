@@ -15,7 +15,7 @@ void rtv_evaluate_options_init_sized(rtv_evaluate_options *options, uint32_t str
     defaults.num_ks = 4;
     defaults.ks = default_ks;
     defaults.bootstrap_samples = 1000;
-    defaults.score_queries = 10000;
+    defaults.score_queries = 2000;
     defaults.confidence = 0.95;
     defaults.seed = 1;
     rtvi_api_init(options, struct_size, &defaults, sizeof defaults);
