@@ -4,7 +4,7 @@
 
 #include "support.h"
 
-#include "dataset/dataset.h"
+#include "dataset/dataset_read.h"
 
 static test_heap heap;
 static rtvi_env env;
