@@ -1,7 +1,7 @@
 /* api_dataset.c - dataset.h. */
 #include "api/api_handles.h"
 
-#include "dataset/dataset.h"
+#include "dataset/dataset_read.h"
 
 struct rtv_dataset {
     rtv_runtime *runtime;

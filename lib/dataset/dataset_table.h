@@ -2,7 +2,7 @@
 #ifndef RTVI_DATASET_TABLE_H
 #define RTVI_DATASET_TABLE_H
 
-#include "dataset/dataset.h"
+#include "dataset/dataset_read.h"
 #include "dataset/dataset_lines.h"
 
 typedef struct rtvi_dataset_row {

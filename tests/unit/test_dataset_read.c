@@ -1,10 +1,10 @@
-/* test_dataset.c - the lists of data sets: what is read, what is refused and why, damage, no memory. */
+/* test_dataset_read.c - the lists of data sets: what is read, what is refused and why, damage, no memory. */
 #include <errno.h>
 #include <sys/stat.h>
 
 #include "support.h"
 
-#include "dataset/dataset.h"
+#include "dataset/dataset_read.h"
 
 static test_heap heap;
 static rtvi_env env;

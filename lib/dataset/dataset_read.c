@@ -1,5 +1,5 @@
-/* dataset.c - the lists of customary data sets: from a path to a table. */
-#include "dataset/dataset.h"
+/* dataset_read.c - the lists of customary data sets: from a path to a table. */
+#include "dataset/dataset_read.h"
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
-/* dataset.h - the lists of customary data sets, read. */
-#ifndef RTVI_DATASET_H
-#define RTVI_DATASET_H
+/* dataset_read.h - the lists of customary data sets, read. */
+#ifndef RTVI_DATASET_READ_H
+#define RTVI_DATASET_READ_H
 
 #include <retrieve/dataset.h>
 
