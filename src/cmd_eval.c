@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "calibrated.h"
 #include "commands.h"
 #include "eval_report.h"
 #include "progress.h"
@@ -18,12 +19,14 @@ enum {
     OPT_HARDEST,
     OPT_HISTOGRAM,
     OPT_FALSE_ACCEPTS,
+    OPT_STORE,
     OPT_SCORE_QUERIES,
     OPT_SAMPLES,
     OPT_SEED,
     OPT_JSON,
     OPT_TABLE,
     OPT_FOREIGN,
+    OPT_MODEL,
     OPT_THREADS
 };
 static const option_spec options[] = {
@@ -36,12 +39,14 @@ static const option_spec options[] = {
     [OPT_FALSE_ACCEPTS] = {"false-accepts", 'f', "SHARE",
                            "least score for \"nothing similar\": the share of queries that may still meet another class (default: 0.01)",
                            0},
+    [OPT_STORE] = {"store-min-score", 0, NULL, "keep that score in INDEX, for `retrieve search --min-score index`", 0},
     [OPT_SCORE_QUERIES] = {"score-queries", 0, "N", "queries looked at for that, drawn by seed; 0: none, -1: all (default: 2000)", 0},
     [OPT_SAMPLES] = {"samples", 0, "N", "bootstrap samples for the intervals; 0: no intervals (default: 1000)", 0},
     [OPT_SEED] = {"seed", 0, "N", "of every draw (default: 1)", 0},
     [OPT_JSON] = {"json", 'j', NULL, "print JSON, also on a terminal", 0},
     [OPT_TABLE] = {"table", 0, NULL, "print tables, also into a file or pipe", 0},
     [OPT_FOREIGN] = {"allow-foreign", 0, NULL, "the two indexes may be of different models of as many dimensions", 0},
+    [OPT_MODEL] = {"model", 'm', "MODEL", "the quantized model of the index: warn when it was calibrated with pictures of the index", 0},
     [OPT_THREADS] = OPTION_THREADS,
 };
 
@@ -95,6 +100,7 @@ static int read_options(evaluating *work) {
     int code;
     rtv_evaluate_options_init(&work->how);
     work->report.false_accept_rate = 0.01;
+    work->report.calibrated = -1;
     code = read_ks(work);
     if (code == STATUS_OK) code = read_rates(work);
     if (code == STATUS_OK && args->values[OPT_JSON] && args->values[OPT_TABLE])
@@ -128,14 +134,51 @@ static int evaluate(evaluating *work) {
     progress_begin(&work->bar, "evaluating", 0);
     status = rtv_evaluation_create(report->gallery, report->queries_path ? report->queries : NULL, &work->how, &work->evaluation, &error);
     progress_clear();
-    if (status == RTV_E_CANCELLED) {
-        message("interrupted");
-        return STATUS_INTERRUPTED;
-    }
+    if (status == RTV_E_CANCELLED) return STATUS_INTERRUPTED;
     if (status != RTV_OK) return fail(NULL, &error);
     report->evaluation = work->evaluation;
     report->info.struct_size = sizeof report->info;
     return rtv_evaluation_info_get(work->evaluation, &report->info, &error) == RTV_OK ? STATUS_OK : fail(NULL, &error);
+}
+
+/* A model looks better than it is on the pictures it was calibrated with. */
+static int check_calibration(evaluating *work) {
+    const char *path = work->args->values[OPT_MODEL];
+    rtv_index_info info = {.struct_size = sizeof info};
+    int64_t count, unread;
+    short_text a, b;
+    int code;
+    if (!path) return STATUS_OK;
+    code = session_load(&work->session, path);
+    if (code != STATUS_OK) return code;
+    rtv_index_info_get(work->report.queries, &info, NULL);
+    if (strcmp(info.fingerprint, work->session.info.fingerprint) != 0) {
+        message("%s: did not make the descriptors of the queries", path);
+        return STATUS_ERROR;
+    }
+    code = calibrated_count(&work->session, work->report.queries, &count, &unread);
+    if (code != STATUS_OK) return code;
+    if (count > 0)
+        message("%s was calibrated with %s of the %s pictures: on these it looks better than it is", path, text_count(&a, count),
+                text_count(&b, info.count));
+    if (unread > 0) note("%s pictures could not be read; whether the model was calibrated with them is not known", text_count(&a, unread));
+    work->report.calibrated = count;
+    return STATUS_OK;
+}
+
+static int store_min_score(const evaluating *work) {
+    const eval_report *report = &work->report;
+    rtv_index *index = NULL;
+    rtv_threshold threshold;
+    rtv_error error;
+    int code = STATUS_OK;
+    if (!work->args->values[OPT_STORE]) return STATUS_OK;
+    if (rtv_evaluation_threshold(report->evaluation, report->false_accept_rate, &threshold, &error) != RTV_OK ||
+        rtv_index_open_writable(report->gallery_path, work->session.runtime, &index, &error) != RTV_OK ||
+        rtv_index_set_min_score(index, threshold.min_score, &error) != RTV_OK || rtv_index_commit(index, &error) != RTV_OK)
+        code = fail(NULL, &error);
+    rtv_index_free(index);
+    return code;
 }
 
 static int eval(evaluating *work) {
@@ -150,7 +193,10 @@ static int eval(evaluating *work) {
         report->queries = NULL;
         code = open_index(work, report->queries_path, &report->queries);
     }
+    if (code == STATUS_OK) code = check_calibration(work);
     if (code == STATUS_OK) code = evaluate(work);
+    if (code == STATUS_OK) code = store_min_score(work);
+    if (code == STATUS_INTERRUPTED) message("interrupted");
     if (code != STATUS_OK) return code;
     code = !values[OPT_TABLE] && (values[OPT_JSON] || !isatty(STDOUT_FILENO)) ? eval_report_print_json(report) : eval_report_print(report);
     note("evaluated in %s", text_duration(&a, clock_seconds() - work->bar.started));

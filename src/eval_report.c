@@ -77,6 +77,7 @@ static void print_threshold(const eval_report *report) {
     rtv_threshold found;
     short_text a, b;
     if (rtv_evaluation_threshold(report->evaluation, report->false_accept_rate, &found, NULL) != RTV_OK) return;
+    if (!(found.min_score > -INFINITY)) return; /* so many may be accepted that all are */
     printf("\n\"Nothing similar\" below a score of %s: %.2f %% of %s queries meet another class above it, %.2f %% lose their best hit\n",
            text_float(&a, found.min_score), 100 * found.false_accept_rate, text_count(&b, report->info.num_score_queries),
            100 * found.false_reject_rate);
@@ -320,6 +321,7 @@ int eval_report_print_json(const eval_report *report) {
     cJSON_AddNumberToObject(object, "confidence", info->confidence);
     cJSON_AddNumberToObject(object, "bootstrap_samples", info->bootstrap_samples);
     cJSON_AddNumberToObject(object, "seed", (double)info->seed);
+    if (report->calibrated >= 0) cJSON_AddNumberToObject(object, "calibrated", (double)report->calibrated);
     add_metrics(report, object);
     add_threshold(report, object);
     if (report->histogram) add_histograms(report, object);

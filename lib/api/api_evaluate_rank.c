@@ -91,7 +91,7 @@ static int32_t rank_some(rtvi_evaluating *work, int64_t i, int64_t count, float 
                                  .predicted = work->o.predicted ? asked->predicted + i : NULL,
                                  .exclude = work->e->info.leave_one_out ? asked->ids + i : NULL};
     rtvi_ranks ranks;
-    int32_t status = rtvi_flat_copy_vectors(work->queries->flat, asked->ids + i, count, vectors, work->error);
+    int32_t status = rtvi_flat_vectors(work->queries->flat, asked->ids + i, count, vectors, work->error);
     if (status != RTV_OK) return status;
     memset(&ranks, 0, sizeof ranks);
     work->part = count;

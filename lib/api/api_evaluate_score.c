@@ -151,7 +151,7 @@ static int32_t ask(sampled *s) {
         s->ids[n] = work->asked.ids[s->at[n]];
         s->predicted[n] = work->asked.predicted[s->at[n]];
     }
-    status = rtvi_flat_copy_vectors(work->queries->flat, s->ids, s->count, s->vectors, work->error);
+    status = rtvi_flat_vectors(work->queries->flat, s->ids, s->count, s->vectors, work->error);
     if (status == RTV_OK) status = ask_others(s);
     if (status == RTV_OK) status = ask_pairs(s);
     work->part = s->count;

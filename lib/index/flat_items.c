@@ -40,20 +40,6 @@ void rtvi_flat_labels_destroy(const rtvi_flat *flat, rtvi_flat_labels *labels) {
     memset(labels, 0, sizeof *labels);
 }
 
-int32_t rtvi_flat_copy_vectors(rtvi_flat *flat, const int64_t *ids, int64_t count, float *vectors, rtv_error *error) {
-    const rtvi_rows *rows = rtvi_flat_rows_take(flat);
-    int32_t status = RTV_OK;
-    for (int64_t i = 0; i < count && status == RTV_OK; i++) {
-        size_t row;
-        if (rtvi_flat_rows_find(flat, rows, ids[i], &row))
-            rtvi_score_vector(rows, row, vectors + (size_t)i * rows->dim);
-        else
-            status = rtvi_error_set(error, RTV_E_NOT_FOUND, "index: id %lld: is not in the index", (long long)ids[i]);
-    }
-    rtvi_flat_rows_give(flat, rows);
-    return status;
-}
-
 typedef struct scoring {
     rtvi_flat *flat;
     const rtvi_rows *rows;

@@ -41,6 +41,39 @@ is "$(json object protocol queries_index metrics/recall@1/value | tr '\t' ' ')" 
 wants 0 "$retrieve" eval classes.idx --predicted
 is "$(json object predicted)" true
 
+# The least score is kept, and search answers "nothing similar" by it.
+wants 1 "$retrieve" search classes.idx pictures/ant/noto.png --model toy.rtv --min-score index
+says err "stores no least score"
+wants 0 "$retrieve" eval classes.idx --store-min-score --false-accepts 0
+score=$(json object threshold/min_score)
+wants 0 "$retrieve" info classes.idx --json
+is "$(json object min_score)" "$score"
+wants 0 "$retrieve" search classes.idx pictures/ant/noto.png --model toy.rtv --min-score index
+json lines score | awk -v least="$score" '$1 < least { exit 1 }' || die "a hit below the stored score"
+is "$(json lines key | head -1)" pictures/ant/noto.png
+wants 0 "$retrieve" search classes.idx "$SOURCE/examples/queries/whale/fluent.png" --model toy.rtv --min-score index
+cp out stored
+wants 0 "$retrieve" search classes.idx "$SOURCE/examples/queries/whale/fluent.png" --model toy.rtv --min-score "$score"
+cmp -s out stored || die "the stored score is another"
+wants 1 "$retrieve" eval classes.idx --store-min-score --score-queries 0
+says err "score_queries"
+
+# A quantized model that has seen the pictures before.
+wants 0 "$retrieve" quantize toy.rtv pictures/ant -o int8.rtv
+wants 0 "$retrieve" index pictures -o int8.idx --model int8.rtv --class-from-folder
+wants 0 "$retrieve" eval int8.idx --model int8.rtv
+says err "int8.rtv was calibrated with 3 of the 6 pictures"
+is "$(json object calibrated)" 3
+mv pictures/key/noto.png away.png
+wants 0 "$retrieve" eval int8.idx --model int8.rtv
+says err "1 pictures could not be read"
+mv away.png pictures/key/noto.png
+wants 0 "$retrieve" eval classes.idx --model toy.rtv
+lacks err "calibrated with"
+is "$(json object calibrated)" 0
+wants 1 "$retrieve" eval classes.idx --model int8.rtv
+says err "did not make the descriptors"
+
 # A list: its pictures, its classes, its parts.
 cat >list.csv <<LIST
 split,path,class

@@ -1,4 +1,4 @@
-/* test_flat_items.c - labels, vectors and scores of items by number. */
+/* test_flat_items.c - labels and scores of items by number. */
 #include <math.h>
 
 #include "support_flat.h"
@@ -8,15 +8,13 @@
 enum { COUNT = 50, DIM = 19, EACH = 7, QUERIES = 9 };
 
 static void items(void **state) {
-    static float vectors[COUNT * DIM], queries[QUERIES * DIM], copies[2 * DIM], scores[QUERIES * EACH];
+    static float vectors[COUNT * DIM], queries[QUERIES * DIM], scores[QUERIES * EACH];
     static int64_t ids[COUNT], pairs[QUERIES * EACH];
     static int32_t classes[COUNT];
-    static const int64_t wanted[] = {30, 9}, missing[] = {3, 1};
     rtv_items given = test_items(vectors);
     rtvi_flat_labels labels;
     rtvi_flat *flat = NULL;
     rtvi_team *team = NULL;
-    rtv_error error;
     test_heap heap;
     rtvi_env env;
     uint64_t random = 1;
@@ -46,11 +44,6 @@ static void items(void **state) {
         assert_int_equal(rtvi_flat_labels_copy(flat, &labels, NULL), RTV_E_OUT_OF_MEMORY);
     }
     heap.fail_at = 0;
-    assert_int_equal(rtvi_flat_copy_vectors(flat, wanted, 2, copies, NULL), RTV_OK);
-    for (int i = 0; i < COUNT; i++)
-        if (ids[i] == 30) assert_memory_equal(copies, vectors + i * DIM, DIM * sizeof(float));
-    assert_int_equal(rtvi_flat_copy_vectors(flat, missing, 2, copies, &error), RTV_E_NOT_FOUND);
-    assert_contains(error.message, "id 1:");
     assert_int_equal(rtvi_flat_scores(flat, team, queries, QUERIES, pairs, EACH, scores, NULL), RTV_OK);
     for (int p = 0; p < QUERIES * EACH; p++) {
         int found = 0;

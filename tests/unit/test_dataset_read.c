@@ -1,4 +1,4 @@
-/* test_dataset.c - the lists of data sets: what is read, what is refused and why, damage, no memory. */
+/* test_dataset_read.c - the lists of data sets: what is read, what is refused and why, damage, no memory. */
 #include <errno.h>
 #include <sys/stat.h>
 

@@ -1,4 +1,4 @@
-/* dataset.c - the lists of customary data sets: from a path to a table. */
+/* dataset_read.c - the lists of customary data sets: from a path to a table. */
 #include "dataset/dataset_read.h"
 
 #include <string.h>
