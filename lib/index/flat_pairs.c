@@ -1,129 +1,369 @@
-/* flat_pairs.c - a set against itself: every item's neighbours, every pair above a score. */
+/* flat_pairs.c - a set against itself: every item's neighbours, every pair above a score. Each pair of items is looked at once, for both.
+ */
 #include <math.h>
+#include <stdlib.h>
+#include <string.h>
 
-#include "index/flat_score.h"
+#include "index/flat_candidates.h"
+#include "index/flat_pass.h"
 #include "index/flat_search.h"
 #include "index/flat_state.h"
 
-static int32_t check_alone(const rtv_search_options *o, rtv_error *error) {
+static int32_t check_options(const rtv_search_options *o, rtv_error *error) {
     if (!o->exclude_ids && !o->filter) return RTV_OK;
     return rtvi_error_set(error, RTV_E_INVALID_ARGUMENT, "index: %s: is set, expected NULL in a search of all items",
                           o->exclude_ids ? "exclude_ids" : "filter");
 }
 
-/* Calls visit for every row that takes part, as a search of it among the others. */
-typedef int32_t (*visit_fn)(rtvi_search *search, size_t row, int64_t id, int64_t done, void *arg, rtv_error *error);
-
-static int32_t visit_rows(rtvi_search *search, float *vector, visit_fn visit, void *arg, rtv_error *error) {
-    int64_t done = 0;
-    int32_t status = RTV_OK;
-    search->queries = vector;
-    search->count = 1;
-    for (size_t c = 0; c < search->rows->num_chunks; c++) {
-        const rtvi_chunk *chunk = &search->rows->chunks[c];
-        for (size_t r = 0; r < chunk->num_rows && status == RTV_OK; r++) {
-            if (!rtvi_filter_takes(search->filter, chunk, r)) continue;
-            rtvi_score_vector(search->rows, chunk->first_row + r, vector);
-            search->exclude = &chunk->ids[r];
-            status = visit(search, chunk->first_row + r, chunk->ids[r], done++, arg, error);
-            if (status == RTV_OK && search->progress &&
-                search->progress(search->progress_user, (int64_t)(chunk->first_row + r + 1), (int64_t)search->rows->num_rows) != 0)
-                status = rtvi_error_set(error, RTV_E_CANCELLED, "index: stopped by the progress callback");
+static size_t take_part(const rtvi_rows *rows, const rtvi_filter *filter, uint32_t *numbers) {
+    size_t count = 0;
+    for (size_t c = 0; c < rows->num_chunks; c++) {
+        const rtvi_chunk *chunk = &rows->chunks[c];
+        for (size_t i = 0; i < chunk->num_rows; i++) {
+            if (!rtvi_filter_takes(filter, chunk, i)) continue;
+            if (numbers) numbers[count] = (uint32_t)(chunk->first_row + i);
+            count++;
         }
     }
+    return count;
+}
+
+/* --- neighbours ----------------------------------------------------------------------------------------------------------------------- */
+
+#define QUERIES_PER_BLOCK (10 * RTVI_COARSE_WIDTH)
+
+/* Candidates of an item come from two sides: as a row it has a place of its own, where no other lane is at the time; as a query, one in
+ * each lane. What is between, its limit as a row, holds for the query, too. */
+typedef struct lists {
+    rtvi_pass pass;
+    float min_score;
+    size_t hits_per_item, k, capacity, panel_size, scratch_size; /* k: no more than there are others */
+    uint32_t *numbers;                                           /* [count] of the rows that take part */
+    uint32_t *place_of;                                          /* [num_rows] among them */
+    float *limits;                                               /* [num_rows] of the rows */
+    float *floors;            /* [max_queries] those of this block's queries, as they were when it began */
+    rtvi_candidates *own;     /* [count] */
+    rtvi_candidates *of_lane; /* [lanes][max_queries] */
+    rtv_hit *heaps;           /* [count + lanes * max_queries][2][k] */
+    rtvi_candidate *entries;  /* [the same][capacity] */
+    double *panels;           /* [lanes] of one vector */
+    float *vectors, *scratch; /* [lanes] */
+    rtvi_candidates **parts;  /* [lanes][lanes + 1] */
+    int64_t *ids, *num_hits;  /* the caller's */
+    rtv_hit *hits;
+} lists;
+
+static void lay_out(lists *l, rtvi_arena *a) {
+    const size_t lanes = l->pass.lanes, all = l->pass.count + lanes * l->pass.max_queries, dim = l->pass.rows->dim;
+    l->numbers = rtvi_arena_carve(a, l->pass.count, 1, sizeof *l->numbers);
+    l->place_of = rtvi_arena_carve(a, l->pass.rows->num_rows, 1, sizeof *l->place_of);
+    l->limits = rtvi_arena_carve(a, l->pass.rows->num_rows, 1, sizeof *l->limits);
+    l->floors = rtvi_arena_carve(a, l->pass.max_queries, 1, sizeof *l->floors);
+    l->own = rtvi_arena_carve(a, all, 1, sizeof *l->own);
+    l->heaps = rtvi_arena_carve(a, all, 2 * l->k, sizeof *l->heaps);
+    l->entries = rtvi_arena_carve(a, all, l->capacity, sizeof *l->entries);
+    l->panels = rtvi_arena_carve(a, lanes, l->panel_size, sizeof *l->panels);
+    l->vectors = rtvi_arena_carve(a, lanes, dim, sizeof *l->vectors);
+    l->scratch = rtvi_arena_carve(a, lanes, l->scratch_size, sizeof *l->scratch);
+    l->parts = rtvi_arena_carve(a, lanes, lanes + 1, sizeof *l->parts);
+    if (l->own) l->of_lane = l->own + l->pass.count;
+}
+
+static void reset(lists *l, size_t first, size_t count) {
+    for (size_t at = first; at < first + count; at++) {
+        rtv_hit *heaps = l->heaps + at * 2 * l->k;
+        l->own[at] = (rtvi_candidates){
+            .best = {heaps, 0, l->k}, .lower = {heaps + l->k, 0, l->k}, .entries = l->entries + at * l->capacity, .capacity = l->capacity};
+    }
+}
+
+static rtvi_scorer scorer_of(const lists *l, size_t lane, size_t place) {
+    const rtvi_rows *rows = l->pass.rows;
+    float *vector = l->vectors + lane * rows->dim;
+    rtvi_scorer scorer = {.rows = rows,
+                          .isa = l->pass.flat->env->isa,
+                          .min_score = l->min_score,
+                          .panel = l->panels + lane * l->panel_size,
+                          .scratch = l->scratch_size ? l->scratch + lane * l->scratch_size : NULL};
+    rtvi_score_vector(rows, l->numbers[place], vector);
+    rtvi_dot_pack(vector, 1, rows->dim, scorer.panel);
+    return scorer;
+}
+
+/* The new limit of an item that another one was offered to. */
+static float offer(const lists *l, size_t lane, rtvi_candidates *c, float at_least, size_t place, uint32_t row, float score, float slack) {
+    if (rtvi_candidates_offer(c, at_least, row, score, slack)) {
+        const rtvi_scorer scorer = scorer_of(l, lane, place);
+        rtvi_candidates_settle(c, &scorer);
+    }
+    return rtvi_candidates_limit(c, at_least);
+}
+
+static void list_events(void *arg, size_t lane, size_t first, const rtvi_coarse_event *events, size_t count, const rtvi_scan_block *block) {
+    lists *l = arg;
+    float *limits = rtvi_scan_limits(&l->pass.scan, lane);
+    for (size_t i = 0; i < count; i++) {
+        const size_t query = first + events[i].query, place = l->pass.first + query;
+        const uint32_t row = block->numbers[events[i].row];
+        float slack;
+        if (query >= l->pass.num_queries || row <= l->numbers[place]) continue; /* the pair was met, or is an item with itself */
+        slack = rtvi_coarse_slack((const rtvi_coarse_head *)(const void *)block->records[events[i].row], l->pass.scan.length_slope[query],
+                                  l->pass.scan.rest_slope[query]);
+        limits[query] =
+            offer(l, lane, &l->of_lane[lane * l->pass.max_queries + query], l->floors[query], place, row, events[i].score, slack);
+        l->limits[row] =
+            offer(l, lane, &l->own[l->place_of[row]], l->min_score, l->place_of[row], l->numbers[place], events[i].score, slack);
+    }
+}
+
+static void begin_lists(void *arg) {
+    lists *l = arg;
+    reset(l, l->pass.count, l->pass.lanes * l->pass.max_queries);
+    for (size_t q = 0; q < l->pass.num_queries; q++) l->floors[q] = l->limits[l->numbers[l->pass.first + q]];
+    for (size_t lane = 0; lane < l->pass.lanes; lane++)
+        memcpy(rtvi_scan_limits(&l->pass.scan, lane), l->floors, l->pass.num_queries * sizeof *l->floors);
+}
+
+static void finish_list(void *arg, int64_t item, int32_t lane) {
+    const lists *l = arg;
+    const rtv_hit none = {-1, -INFINITY, -1};
+    const size_t place = l->pass.first + (size_t)item;
+    rtvi_candidates **parts = l->parts + (size_t)lane * (l->pass.lanes + 1);
+    const rtvi_topk *best = &l->own[place].best;
+    const rtvi_scorer scorer = scorer_of(l, (size_t)lane, place);
+    rtv_hit *hits = l->hits + place * l->hits_per_item;
+    size_t row = l->numbers[place];
+    parts[0] = &l->own[place];
+    for (size_t i = 0; i < l->pass.lanes; i++) parts[i + 1] = &l->of_lane[i * l->pass.max_queries + (size_t)item];
+    rtvi_candidates_finish(parts, l->pass.lanes + 1, &scorer);
+    l->ids[place] = rtvi_rows_locate(l->pass.rows, &row)->ids[row];
+    l->num_hits[place] = (int64_t)best->count;
+    if (best->count) memcpy(hits, best->hits, best->count * sizeof *hits);
+    for (size_t i = best->count; i < l->hits_per_item; i++) hits[i] = none;
+}
+
+static int32_t end_lists(void *arg, rtv_error *error) {
+    lists *l = arg;
+    return rtvi_pass_share(&l->pass, finish_list, l, l->pass.num_queries, error);
+}
+
+static int32_t run_lists(lists *l, rtv_error *error) {
+    rtvi_arena measure = {NULL, 0, 0}, real = {NULL, 0, 0};
+    const size_t num_rows = l->pass.rows->num_rows;
+    int32_t status;
+    lay_out(l, &measure);
+    if (!measure.overflow) real.base = rtvi_alloc(l->pass.flat->env, measure.used, 1);
+    if (!real.base) return rtvi_error_out_of_memory(error, "index", measure.used);
+    lay_out(l, &real);
+    take_part(l->pass.rows, l->pass.filter, l->numbers);
+    for (size_t i = 0; i < l->pass.count; i++) l->place_of[l->numbers[i]] = (uint32_t)i;
+    for (size_t i = 0; i < num_rows; i++) l->limits[i] = l->min_score;
+    reset(l, 0, l->pass.count);
+    l->pass.numbers = l->numbers;
+    l->pass.row_limits = l->pass.scan.row_limits = l->limits;
+    status = rtvi_pass_run(&l->pass, error);
+    rtvi_free(l->pass.flat->env, real.base);
     return status;
 }
 
-static int32_t with_rows(rtvi_flat *flat, rtvi_team *team, int64_t k, const rtv_search_options *o, visit_fn visit, void *arg,
-                         rtv_error *error) {
-    const rtvi_rows *rows;
-    rtvi_filter filter;
-    float *vector;
-    int32_t status = check_alone(o, error);
-    if (status != RTV_OK) return status;
-    vector = rtvi_alloc(flat->env, (size_t)flat->dim, sizeof *vector);
-    if (!vector) return rtvi_error_out_of_memory(error, "index", (size_t)flat->dim * sizeof *vector);
-    rows = rtvi_flat_rows_take(flat);
-    status = rtvi_filter_init(flat, rows, o, NULL, 0, &filter, error);
-    if (status == RTV_OK) {
-        rtvi_search search = {.flat = flat,
-                              .team = team,
-                              .rows = rows,
-                              .filter = &filter,
-                              .k = k,
-                              .min_score = o->min_score,
-                              .progress = o->progress,
-                              .progress_user = o->progress_user};
-        status = visit_rows(&search, vector, visit, arg, error);
-        rtvi_filter_destroy(flat, &filter);
-    }
-    rtvi_flat_rows_give(flat, rows);
-    rtvi_free(flat->env, vector);
-    return status == RTV_OK ? rtvi_error_clear(error) : status;
-}
-
-typedef struct lists {
-    int64_t *ids;
-    rtv_hit *hits;
-    int64_t *num_hits;
-    int64_t capacity, count;
-} lists;
-
-static int32_t list_row(rtvi_search *search, size_t row, int64_t id, int64_t done, void *arg, rtv_error *error) {
-    lists *out = arg;
-    rtvi_search one = *search;
-    (void)row;
-    out->count = done + 1;
-    if (done >= out->capacity) return RTV_OK;
-    out->ids[done] = id;
-    one.hits = out->hits + done * search->k;
-    one.num_hits = out->num_hits + done;
-    one.progress = NULL;
-    return rtvi_search_run(&one, error);
+static int32_t make_lists(lists *l, int64_t capacity, int64_t *count, rtv_error *error) {
+    const size_t dim = l->pass.rows->dim;
+    *count = (int64_t)l->pass.count;
+    if (*count > capacity)
+        return rtvi_error_set(error, RTV_E_BUFFER_TOO_SMALL, "index: capacity: got %lld, expected at least %lld", (long long)capacity,
+                              (long long)*count);
+    l->k = rtvi_least(l->hits_per_item, l->pass.count ? l->pass.count : 1);
+    l->capacity = rtvi_candidates_capacity(l->k, l->pass.count);
+    l->panel_size = rtvi_dot_panel_size(1, dim);
+    l->scratch_size = rtvi_score_scratch(l->pass.rows);
+    rtvi_pass_init(&l->pass);
+    return run_lists(l, error);
 }
 
 int32_t rtvi_flat_neighbors(rtvi_flat *flat, rtvi_team *team, int64_t k, const rtv_search_options *options, int64_t *ids, rtv_hit *hits,
                             int64_t *num_hits, int64_t capacity, int64_t *count, rtv_error *error) {
-    lists out = {ids, hits, num_hits, capacity, 0};
+    const rtvi_rows *rows;
+    rtvi_filter filter;
     int32_t status = rtvi_search_check(flat, NULL, capacity, k, error);
-    if (status == RTV_OK) status = with_rows(flat, team, k, options, list_row, &out, error);
+    if (status == RTV_OK) status = check_options(options, error);
     if (status != RTV_OK) return status;
-    *count = out.count;
-    if (out.count <= capacity) return RTV_OK;
-    return rtvi_error_set(error, RTV_E_BUFFER_TOO_SMALL, "index: capacity: got %lld, expected at least %lld", (long long)capacity,
-                          (long long)out.count);
+    rows = rtvi_flat_rows_take(flat);
+    status = rtvi_filter_init(flat, rows, options, NULL, 0, &filter, error);
+    if (status == RTV_OK) {
+        lists l = {.pass = {.flat = flat,
+                            .team = team,
+                            .rows = rows,
+                            .filter = &filter,
+                            .count = take_part(rows, &filter, NULL),
+                            .limit = options->min_score,
+                            .progress = options->progress,
+                            .progress_user = options->progress_user,
+                            .begin = begin_lists,
+                            .take = list_events,
+                            .end = end_lists,
+                            .max_queries = QUERIES_PER_BLOCK},
+                   .min_score = options->min_score,
+                   .hits_per_item = (size_t)k,
+                   .ids = ids,
+                   .hits = hits,
+                   .num_hits = num_hits};
+        l.pass.arg = &l;
+        status = make_lists(&l, capacity, count, error);
+        rtvi_filter_destroy(flat, &filter);
+    }
+    rtvi_flat_rows_give(flat, rows);
+    return status == RTV_OK ? rtvi_error_clear(error) : status;
 }
 
-typedef struct pair_stream {
+/* --- pairs ---------------------------------------------------------------------------------------------------------------------------- */
+
+#define PAIR_QUERIES (2 * RTVI_COARSE_WIDTH) /* in a block: all pairs of an item of rows have room */
+#define PAIRS_TOLD 1024                      /* at a time */
+
+typedef struct near {
+    uint32_t query, row;
+    float score;
+} near;
+
+typedef struct stream {
+    rtvi_pass pass;
+    float min_score;
     rtv_pairs_fn found;
     void *user;
-} pair_stream;
+    uint32_t *numbers;
+    near *pairs;   /* [wave][room] of the items of a wave */
+    size_t *count; /* [wave] */
+    size_t room, panel_size, scratch_size;
+    double *panels; /* [lanes] */
+    float *scratch; /* [lanes] */
+    rtv_pair told[PAIRS_TOLD];
+} stream;
 
-static int32_t pair_row(rtvi_search *search, size_t row, int64_t id, int64_t done, void *arg, rtv_error *error) {
-    const pair_stream *stream = arg;
-    rtvi_search one = *search;
-    const int64_t k = (int64_t)search->rows->num_rows;
-    int64_t num = 0;
-    int32_t status;
-    (void)done;
-    one.progress = NULL;
-    one.k = k;
-    one.num_hits = &num;
-    one.hits = rtvi_alloc(search->flat->env, (size_t)k, sizeof *one.hits);
-    if (!one.hits) return rtvi_error_out_of_memory(error, "index", (size_t)k * sizeof *one.hits);
-    status = rtvi_search_run(&one, error);
-    for (int64_t i = 0; status == RTV_OK && i < num; i++) {
-        const rtv_pair pair = {id, one.hits[i].id, one.hits[i].score, 0};
-        size_t other;
-        if (!rtvi_flat_rows_find(search->flat, search->rows, pair.b, &other) || other < row) continue;
-        if (stream->found(stream->user, &pair, 1) != 0) status = rtvi_error_set(error, RTV_E_CANCELLED, "index: stopped by the callback");
+static void keep_events(void *arg, size_t lane, size_t first, const rtvi_coarse_event *events, size_t count, const rtvi_scan_block *block) {
+    stream *s = arg;
+    const size_t item = (block->numbers[0] - s->pass.first_row) / s->pass.rows_per_item - s->pass.base_item;
+    (void)lane;
+    for (size_t i = 0; i < count; i++) {
+        const size_t query = first + events[i].query;
+        const uint32_t row = block->numbers[events[i].row];
+        if (query >= s->pass.num_queries || row <= s->numbers[s->pass.first + query]) continue;
+        s->pairs[item * s->room + s->count[item]++] = (near){(uint32_t)query, row, 0};
     }
-    rtvi_free(search->flat->env, one.hits);
+}
+
+static int by_place(const void *a, const void *b) {
+    const near *x = a, *y = b;
+    if (x->query != y->query) return x->query < y->query ? -1 : 1;
+    return (x->row > y->row) - (x->row < y->row);
+}
+
+/* Canonical scores for pairs of one query. */
+static void score_pairs(const stream *s, size_t lane, near *pairs, size_t count) {
+    double *panel = s->panels + lane * s->panel_size;
+    rtvi_dot_pack(rtvi_pass_query(&s->pass, pairs[0].query), 1, s->pass.rows->dim, panel);
+    for (size_t i = 0; i < count; i++) {
+        const size_t row = pairs[i].row;
+        rtvi_score_rows(s->pass.rows, s->pass.flat->env->isa, panel, 1, &row, 1, &pairs[i].score, 1,
+                        s->scratch_size ? s->scratch + lane * s->scratch_size : NULL);
+    }
+}
+
+static void settle_item(void *arg, size_t lane, size_t number) {
+    stream *s = arg;
+    const size_t item = number - s->pass.base_item, count = s->count[item];
+    near *pairs = s->pairs + item * s->room;
+    size_t kept = 0;
+    qsort(pairs, count, sizeof *pairs, by_place);
+    for (size_t i = 0, last; i < count; i = last) {
+        for (last = i; last < count && pairs[last].query == pairs[i].query;) last++;
+        score_pairs(s, lane, pairs + i, last - i);
+    }
+    for (size_t i = 0; i < count; i++)
+        if (pairs[i].score >= s->min_score) pairs[kept++] = pairs[i];
+    s->count[item] = kept;
+}
+
+static rtv_pair pair_of(const stream *s, const near *pair) {
+    size_t a = s->numbers[s->pass.first + pair->query], b = pair->row;
+    const int64_t id = rtvi_rows_locate(s->pass.rows, &a)->ids[a];
+    return (rtv_pair){id, rtvi_rows_locate(s->pass.rows, &b)->ids[b], pair->score, 0};
+}
+
+static int32_t tell_wave(void *arg, size_t first_item, size_t items, rtv_error *error) {
+    stream *s = arg;
+    size_t told = 0;
+    (void)first_item;
+    for (size_t item = 0; item < items; item++) {
+        for (size_t i = 0; i < s->count[item]; i++) {
+            s->told[told++] = pair_of(s, &s->pairs[item * s->room + i]);
+            if (told < PAIRS_TOLD) continue;
+            if (s->found(s->user, s->told, (int64_t)told) != 0)
+                return rtvi_error_set(error, RTV_E_CANCELLED, "index: stopped by the callback");
+            told = 0;
+        }
+        s->count[item] = 0;
+    }
+    if (told > 0 && s->found(s->user, s->told, (int64_t)told) != 0)
+        return rtvi_error_set(error, RTV_E_CANCELLED, "index: stopped by the callback");
+    return RTV_OK;
+}
+
+static void lay_out_stream(stream *s, rtvi_arena *a) {
+    s->numbers = rtvi_arena_carve(a, s->pass.count, 1, sizeof *s->numbers);
+    s->pairs = rtvi_arena_carve(a, s->pass.wave, s->room, sizeof *s->pairs);
+    s->count = rtvi_arena_carve(a, s->pass.wave, 1, sizeof *s->count);
+    s->panels = rtvi_arena_carve(a, s->pass.lanes, s->panel_size, sizeof *s->panels);
+    s->scratch = rtvi_arena_carve(a, s->pass.lanes, s->scratch_size, sizeof *s->scratch);
+}
+
+static int32_t run_stream(stream *s, rtv_error *error) {
+    rtvi_arena measure = {NULL, 0, 0}, real = {NULL, 0, 0};
+    int32_t status;
+    rtvi_pass_init(&s->pass);
+    s->pass.wave = 2 * s->pass.lanes;
+    s->room = s->pass.max_queries * s->pass.rows_per_item;
+    s->panel_size = rtvi_dot_panel_size(1, s->pass.rows->dim);
+    s->scratch_size = rtvi_score_scratch(s->pass.rows);
+    lay_out_stream(s, &measure);
+    if (!measure.overflow) real.base = rtvi_alloc(s->pass.flat->env, measure.used, 1);
+    if (!real.base) return rtvi_error_out_of_memory(error, "index", measure.used);
+    lay_out_stream(s, &real);
+    take_part(s->pass.rows, s->pass.filter, s->numbers);
+    memset(s->count, 0, s->pass.wave * sizeof *s->count);
+    s->pass.numbers = s->numbers;
+    status = rtvi_pass_run(&s->pass, error);
+    rtvi_free(s->pass.flat->env, real.base);
     return status;
 }
 
 int32_t rtvi_flat_pairs(rtvi_flat *flat, rtvi_team *team, const rtv_search_options *options, rtv_pairs_fn found, void *user,
                         rtv_error *error) {
-    pair_stream stream = {found, user};
-    return with_rows(flat, team, 1, options, pair_row, &stream, error);
+    const rtvi_rows *rows;
+    rtvi_filter filter;
+    int32_t status = check_options(options, error);
+    if (status != RTV_OK) return status;
+    rows = rtvi_flat_rows_take(flat);
+    status = rtvi_filter_init(flat, rows, options, NULL, 0, &filter, error);
+    if (status == RTV_OK) {
+        stream s = {.pass = {.flat = flat,
+                             .team = team,
+                             .rows = rows,
+                             .filter = &filter,
+                             .count = take_part(rows, &filter, NULL),
+                             .limit = options->min_score,
+                             .progress = options->progress,
+                             .progress_user = options->progress_user,
+                             .take = keep_events,
+                             .item_done = settle_item,
+                             .wave_done = tell_wave,
+                             .max_queries = PAIR_QUERIES},
+                    .min_score = options->min_score,
+                    .found = found,
+                    .user = user};
+        s.pass.arg = &s;
+        status = run_stream(&s, error);
+        rtvi_filter_destroy(flat, &filter);
+    }
+    rtvi_flat_rows_give(flat, rows);
+    return status == RTV_OK ? rtvi_error_clear(error) : status;
 }
