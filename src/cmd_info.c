@@ -1,5 +1,6 @@
 /* cmd_info.c - retrieve info: what an index holds. */
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -13,6 +14,10 @@
 
 enum { OPT_JSON };
 static const option_spec options[] = {[OPT_JSON] = {"json", 'j', NULL, "print JSON", 0}};
+
+static const char *storage_name(int32_t storage) {
+    return storage == RTV_STORAGE_FLOAT32 ? "float32" : storage == RTV_STORAGE_FLOAT16 ? "float16" : "int8";
+}
 
 static void print_text(const rtv_index_info *info, int64_t file_bytes) {
     table t;
@@ -28,7 +33,12 @@ static void print_text(const rtv_index_info *info, int64_t file_bytes) {
     if (*info->model_name) table_add_pair(&t, "model", "%s", info->model_name);
     if (*info->fingerprint) table_add_pair(&t, "fingerprint", "%s", info->fingerprint);
     table_add_pair(&t, "size", "%s on disk, %s in memory", text_bytes(&a, (double)file_bytes), text_bytes(&b, (double)info->memory_bytes));
-    table_add_pair(&t, "format", "%" PRId32 " (provisional)", info->format);
+    table_add_pair(&t, "vectors", "%s%s", storage_name(info->storage), info->normalize ? ", scaled to unit length" : "");
+    if (info->num_removed > 0 || info->reclaim_bytes > file_bytes / 4)
+        table_add_pair(&t, "waste", "%s removed items; retrieve compact gives back %s", text_count(&a, info->num_removed),
+                       text_bytes(&b, (double)info->reclaim_bytes));
+    if (info->min_score > -INFINITY) table_add_pair(&t, "min score", "%.4f", (double)info->min_score);
+    table_add_pair(&t, "format", "%" PRId32 "%s", info->format, info->format == 0 ? " (provisional; retrieve compact converts it)" : "");
     table_print(&t, stdout);
     table_destroy(&t);
 }
@@ -46,6 +56,16 @@ static void print_json(const rtv_index_info *info, int64_t file_bytes) {
     cJSON_AddNumberToObject(object, "file_bytes", (double)file_bytes);
     cJSON_AddNumberToObject(object, "memory_bytes", (double)info->memory_bytes);
     cJSON_AddNumberToObject(object, "format", info->format);
+    cJSON_AddStringToObject(object, "storage", storage_name(info->storage));
+    cJSON_AddBoolToObject(object, "normalize", info->normalize);
+    cJSON_AddNumberToObject(object, "removed", (double)info->num_removed);
+    cJSON_AddNumberToObject(object, "reclaim_bytes", (double)info->reclaim_bytes);
+    cJSON_AddNumberToObject(object, "segments", info->num_segments);
+    cJSON_AddNumberToObject(object, "commits", (double)info->commits);
+    if (info->min_score > -INFINITY)
+        json_add_float(object, "min_score", info->min_score);
+    else
+        cJSON_AddNullToObject(object, "min_score");
     json_print_object(object);
 }
 

@@ -10,7 +10,13 @@ extern const command command_embed;
 extern const command command_index;
 extern const command command_search;
 extern const command command_info;
+extern const command command_import;
+extern const command command_export;
+extern const command command_verify;
+extern const command command_compact;
+extern const command command_remove;
 extern const command command_bench;
+extern const command command_quantize;
 extern const command command_compare;
 
 #endif

@@ -14,6 +14,7 @@ static int32_t wrap(rtv_runtime *runtime, rtvi_flat *flat, rtv_index **out, rtv_
     atomic_init(&index->references, 1);
     index->runtime = runtime;
     index->flat = flat;
+    rtvi_flat_use_team(flat, runtime->team);
     *out = index;
     return rtvi_error_clear(error);
 }
@@ -27,44 +28,86 @@ static int32_t begin(rtv_runtime *given, rtv_runtime **runtime, rtv_error *error
     return status;
 }
 
-static int32_t create(int32_t dim, const char *fingerprint, const char *model_name, rtv_runtime *given, rtv_index **index,
-                      rtv_error *error) {
-    rtv_runtime *runtime;
+void rtv_index_options_init_sized(rtv_index_options *options, uint32_t struct_size) {
+    rtv_index_options defaults;
+    memset(&defaults, 0, sizeof defaults);
+    defaults.storage = RTV_STORAGE_FLOAT32;
+    rtvi_api_init(options, struct_size, &defaults, sizeof defaults);
+}
+
+/* path NULL: in memory. */
+static int32_t make(const rtv_index_options *options, const rtv_model_info *model, const char *path, rtv_runtime *runtime,
+                    rtv_index **index, rtv_error *error) {
+    const int32_t dim = options->dim == 0 ? model->descriptor_dim : options->dim;
     rtvi_flat *flat = NULL;
-    int32_t status = begin(given, &runtime, error);
+    int32_t status = rtvi_flat_create_with(&runtime->env, dim, options->storage, options->normalize, &flat, error);
     if (status != RTV_OK) return status;
-    status = rtvi_flat_create(&runtime->env, dim, &flat, error);
-    if (status == RTV_OK) {
-        rtvi_flat_set_model(flat, fingerprint, model_name);
-        status = wrap(runtime, flat, index, error);
-    }
+    rtvi_flat_set_model(flat, model->fingerprint, model->name);
+    if (path) status = rtvi_flat_attach(flat, &rtvi_io_system, path, error);
+    if (status == RTV_OK) return wrap(runtime, flat, index, error);
+    rtvi_flat_destroy(flat);
+    return status;
+}
+
+static int32_t create(const rtv_index_options *given, const char *path, rtv_runtime *given_runtime, rtv_index **index, rtv_error *error) {
+    rtv_index_options options;
+    rtv_model_info model;
+    rtv_runtime *runtime;
+    int32_t status;
+    memset(&model, 0, sizeof model);
+    model.struct_size = (uint32_t)sizeof model;
+    rtv_index_options_init(&options);
+    status = rtvi_api_options(&options, sizeof options, given, "rtv_index_options", error);
+    if (status == RTV_OK && options.model) status = rtv_model_info_get(options.model, &model, error);
+    if (status != RTV_OK) return status;
+    if (options.model && options.dim != 0 && options.dim != model.descriptor_dim)
+        return rtvi_error_set(error, RTV_E_INVALID_ARGUMENT, "api: dim: got %d, expected 0 or the model's %d", (int)options.dim,
+                              (int)model.descriptor_dim);
+    status = begin(given_runtime, &runtime, error);
+    if (status != RTV_OK) return status;
+    status = make(&options, &model, path, runtime, index, error);
     if (status != RTV_OK) rtv_runtime_free(runtime);
     return status;
 }
 
+int32_t rtv_index_create_with(const rtv_index_options *options, rtv_runtime *runtime, rtv_index **index, rtv_error *error) {
+    RTVI_ENTER(error);
+    RTVI_REQUIRE(options, error, "options is NULL");
+    RTVI_REQUIRE(index, error, "index is NULL");
+    return create(options, NULL, runtime, index, error);
+}
+
+int32_t rtv_index_create_file(const char *path, const rtv_index_options *options, rtv_runtime *runtime, rtv_index **index,
+                              rtv_error *error) {
+    RTVI_ENTER(error);
+    RTVI_REQUIRE(path, error, "path is NULL");
+    RTVI_REQUIRE(options, error, "options is NULL");
+    RTVI_REQUIRE(index, error, "index is NULL");
+    return create(options, path, runtime, index, error);
+}
+
 int32_t rtv_index_create(int32_t dim, rtv_runtime *runtime, rtv_index **index, rtv_error *error) {
+    rtv_index_options options;
     RTVI_ENTER(error);
     RTVI_REQUIRE(index, error, "index is NULL");
-    return create(dim, "", "", runtime, index, error);
+    rtv_index_options_init(&options);
+    options.dim = dim == 0 ? -1 : dim; /* 0 would be the model's */
+    return create(&options, NULL, runtime, index, error);
 }
 
 int32_t rtv_index_create_for_model(const rtv_model *model, rtv_runtime *runtime, rtv_index **index, rtv_error *error) {
-    rtv_model_info info;
-    int32_t status;
+    rtv_index_options options;
     RTVI_ENTER(error);
     RTVI_REQUIRE(model, error, "model is NULL");
     RTVI_REQUIRE(index, error, "index is NULL");
-    memset(&info, 0, sizeof info);
-    info.struct_size = (uint32_t)sizeof info;
-    status = rtv_model_info_get(model, &info, error);
-    if (status != RTV_OK) return status;
-    return create(info.descriptor_dim, info.fingerprint, info.name, runtime, index, error);
+    rtv_index_options_init(&options);
+    options.model = model;
+    return create(&options, NULL, runtime, index, error);
 }
 
 static int32_t open_source(rtv_runtime *runtime, rtvi_source *source, rtv_index **index, rtv_error *error) {
     rtvi_flat *flat = NULL;
     int32_t status = rtvi_flat_read(&runtime->env, source, &flat, error);
-    rtvi_source_close(source);
     return status == RTV_OK ? wrap(runtime, flat, index, error) : status;
 }
 
@@ -79,6 +122,21 @@ int32_t rtv_index_open(const char *path, rtv_runtime *given, rtv_index **index, 
     if (status != RTV_OK) return status;
     status = rtvi_source_open(&runtime->env, "index", path, &source, error);
     if (status == RTV_OK) status = open_source(runtime, &source, index, error);
+    if (status != RTV_OK) rtv_runtime_free(runtime);
+    return status;
+}
+
+int32_t rtv_index_open_writable(const char *path, rtv_runtime *given, rtv_index **index, rtv_error *error) {
+    rtv_runtime *runtime;
+    rtvi_flat *flat = NULL;
+    int32_t status;
+    RTVI_ENTER(error);
+    RTVI_REQUIRE(path, error, "path is NULL");
+    RTVI_REQUIRE(index, error, "index is NULL");
+    status = begin(given, &runtime, error);
+    if (status != RTV_OK) return status;
+    status = rtvi_flat_open(&runtime->env, &rtvi_io_system, path, &flat, error);
+    if (status == RTV_OK) status = wrap(runtime, flat, index, error);
     if (status != RTV_OK) rtv_runtime_free(runtime);
     return status;
 }
@@ -109,8 +167,7 @@ void rtv_index_free(rtv_index *index) {
     rtv_runtime_free(runtime);
 }
 
-/* What every call on an index asks first: after a fork or on a lane it might wait for ever. */
-static int32_t check(const rtv_index *index, rtv_error *error) {
+int32_t rtvi_index_check(const rtv_index *index, rtv_error *error) {
     RTVI_REQUIRE(index, error, "index is NULL");
     return rtvi_team_check(index->runtime->team, error);
 }
@@ -118,28 +175,16 @@ static int32_t check(const rtv_index *index, rtv_error *error) {
 int32_t rtv_index_save(rtv_index *index, const char *path, rtv_error *error) {
     int32_t status;
     RTVI_ENTER(error);
-    status = check(index, error);
+    status = rtvi_index_check(index, error);
     if (status != RTV_OK) return status;
     RTVI_REQUIRE(path, error, "path is NULL");
     return rtvi_flat_write(index->flat, path, error);
 }
 
-int32_t rtv_index_add(rtv_index *index, const rtv_items *items, int64_t count, rtv_error *error) {
-    rtv_items own;
-    int32_t status;
-    RTVI_ENTER(error);
-    status = check(index, error);
-    if (status != RTV_OK) return status;
-    RTVI_REQUIRE(items, error, "items is NULL");
-    memset(&own, 0, sizeof own);
-    status = rtvi_api_options(&own, sizeof own, items, "rtv_items", error);
-    return status == RTV_OK ? rtvi_flat_add(index->flat, &own, count, error) : status;
-}
-
 int32_t rtv_index_set_class_names(rtv_index *index, int32_t kind, const char *const *names, int64_t count, rtv_error *error) {
     int32_t status;
     RTVI_ENTER(error);
-    status = check(index, error);
+    status = rtvi_index_check(index, error);
     return status == RTV_OK ? rtvi_flat_set_class_names(index->flat, kind, names, count, error) : status;
 }
 
@@ -147,7 +192,7 @@ int32_t rtv_index_class_name(rtv_index *index, int32_t kind, int32_t class_id, c
                              rtv_error *error) {
     int32_t status;
     RTVI_ENTER(error);
-    status = check(index, error);
+    status = rtvi_index_check(index, error);
     if (status != RTV_OK) return status;
     RTVI_REQUIRE(name || capacity == 0, error, "name is NULL");
     return rtvi_flat_class_name(index->flat, kind, class_id, name, capacity, size_bytes, error);
@@ -156,7 +201,7 @@ int32_t rtv_index_class_name(rtv_index *index, int32_t kind, int32_t class_id, c
 int32_t rtv_index_class_id(rtv_index *index, int32_t kind, const char *name, int32_t *class_id, rtv_error *error) {
     int32_t status;
     RTVI_ENTER(error);
-    status = check(index, error);
+    status = rtvi_index_check(index, error);
     if (status != RTV_OK) return status;
     RTVI_REQUIRE(name, error, "name is NULL");
     RTVI_REQUIRE(class_id, error, "class_id is NULL");
@@ -167,7 +212,7 @@ int32_t rtv_index_info_get(rtv_index *index, rtv_index_info *info, rtv_error *er
     rtv_index_info own;
     int32_t status;
     RTVI_ENTER(error);
-    status = check(index, error);
+    status = rtvi_index_check(index, error);
     if (status != RTV_OK) return status;
     RTVI_REQUIRE(info, error, "info is NULL");
     rtvi_flat_info(index->flat, &own);
@@ -177,7 +222,7 @@ int32_t rtv_index_info_get(rtv_index *index, rtv_index_info *info, rtv_error *er
 int32_t rtv_index_key(rtv_index *index, int64_t id, char *key, uint64_t capacity, uint64_t *size_bytes, rtv_error *error) {
     int32_t status;
     RTVI_ENTER(error);
-    status = check(index, error);
+    status = rtvi_index_check(index, error);
     if (status != RTV_OK) return status;
     RTVI_REQUIRE(key || capacity == 0, error, "key is NULL");
     return rtvi_flat_key(index->flat, id, key, capacity, size_bytes, error);
@@ -195,7 +240,7 @@ void rtv_search_options_init_sized(rtv_search_options *options, uint32_t struct_
 
 /* What the searches ask first: the index, and the options as this version knows them. */
 static int32_t begin_search(rtv_index *index, const rtv_search_options *given, rtv_search_options *options, rtv_error *error) {
-    int32_t status = check(index, error);
+    int32_t status = rtvi_index_check(index, error);
     if (status != RTV_OK) return status;
     rtv_search_options_init(options);
     return rtvi_api_options(options, sizeof *options, given, "rtv_search_options", error);

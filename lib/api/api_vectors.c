@@ -1,168 +1,94 @@
-/* api_vectors.c - vectors.h, and what of index.h is still to come. */
+/* api_vectors.c - vectors.h. */
 #include <string.h>
 
 #include "api/api_handles.h"
+#include "exchange/exchange.h"
 
-static int32_t to_come(rtv_error *error) { return rtvi_error_set(error, RTV_E_UNSUPPORTED, "index: this function is not there yet"); }
+struct rtv_vectors {
+    rtv_runtime *runtime;
+    rtvi_exchange exchange;
+};
 
-void rtv_index_options_init_sized(rtv_index_options *options, uint32_t struct_size) {
-    (void)options;
-    (void)struct_size;
+int32_t rtv_vectors_open(const char *path, rtv_runtime *given, rtv_vectors **out, rtv_error *error) {
+    rtv_runtime *runtime;
+    rtv_vectors *vectors;
+    rtvi_source source;
+    rtvi_quoted quoted;
+    int32_t status;
+    RTVI_ENTER(error);
+    RTVI_REQUIRE(path, error, "path is NULL");
+    RTVI_REQUIRE(out, error, "vectors is NULL");
+    status = rtvi_runtime_take(given, &runtime, error);
+    if (status != RTV_OK) return status;
+    vectors = rtvi_alloc_zero(&runtime->env, 1, sizeof *vectors);
+    if (!vectors) {
+        rtv_runtime_free(runtime);
+        return rtvi_error_out_of_memory(error, "vectors", sizeof *vectors);
+    }
+    vectors->runtime = runtime;
+    status = rtvi_source_open(&runtime->env, "vectors", path, &source, error);
+    if (status == RTV_OK) {
+        status = rtvi_exchange_open(&source, path, &vectors->exchange, error);
+        if (status != RTV_OK) rtvi_error_prefix(error, rtvi_error_quote_string(&quoted, path));
+    }
+    if (status == RTV_OK)
+        *out = vectors;
+    else
+        rtv_vectors_free(vectors);
+    return status;
 }
 
-int32_t rtv_index_create_with(const rtv_index_options *options, rtv_runtime *runtime, rtv_index **index, rtv_error *error) {
-    (void)options;
-    (void)runtime;
-    (void)index;
-    return to_come(error);
+void rtv_vectors_free(rtv_vectors *vectors) {
+    rtv_runtime *runtime;
+    if (!vectors) return;
+    runtime = vectors->runtime;
+    if (vectors->exchange.env) rtvi_exchange_close(&vectors->exchange);
+    rtvi_free(&runtime->env, vectors);
+    rtv_runtime_free(runtime);
 }
-
-int32_t rtv_index_create_file(const char *path, const rtv_index_options *options, rtv_runtime *runtime, rtv_index **index,
-                              rtv_error *error) {
-    (void)path;
-    (void)options;
-    (void)runtime;
-    (void)index;
-    return to_come(error);
-}
-
-int32_t rtv_index_open_writable(const char *path, rtv_runtime *runtime, rtv_index **index, rtv_error *error) {
-    (void)path;
-    (void)runtime;
-    (void)index;
-    return to_come(error);
-}
-
-int32_t rtv_index_commit(rtv_index *index, rtv_error *error) {
-    (void)index;
-    return to_come(error);
-}
-
-int32_t rtv_index_compact(rtv_index *index, rtv_error *error) {
-    (void)index;
-    return to_come(error);
-}
-
-int32_t rtv_index_verify(const char *path, rtv_runtime *runtime, rtv_progress_fn progress, void *progress_user, rtv_error *error) {
-    (void)path;
-    (void)runtime;
-    (void)progress;
-    (void)progress_user;
-    return to_come(error);
-}
-
-int32_t rtv_index_replace(rtv_index *index, const rtv_items *items, int64_t count, rtv_error *error) {
-    (void)index;
-    (void)items;
-    (void)count;
-    return to_come(error);
-}
-
-int32_t rtv_index_remove(rtv_index *index, const int64_t *ids, int64_t count, int64_t *removed, rtv_error *error) {
-    (void)index;
-    (void)ids;
-    (void)count;
-    (void)removed;
-    return to_come(error);
-}
-
-int32_t rtv_index_merge(rtv_index *index, rtv_index *other, int32_t new_ids, rtv_error *error) {
-    (void)index;
-    (void)other;
-    (void)new_ids;
-    return to_come(error);
-}
-
-int32_t rtv_index_payload(rtv_index *index, int64_t id, void *payload, uint64_t capacity, uint64_t *size_bytes, rtv_error *error) {
-    (void)index;
-    (void)id;
-    (void)payload;
-    (void)capacity;
-    (void)size_bytes;
-    return to_come(error);
-}
-
-int32_t rtv_index_find(rtv_index *index, const char *key, int64_t *id, rtv_error *error) {
-    (void)index;
-    (void)key;
-    (void)id;
-    return to_come(error);
-}
-
-int32_t rtv_index_vectors(rtv_index *index, const int64_t *ids, int64_t count, float *vectors, rtv_error *error) {
-    (void)index;
-    (void)ids;
-    (void)count;
-    (void)vectors;
-    return to_come(error);
-}
-
-int32_t rtv_index_ids(rtv_index *index, int64_t *ids, int64_t capacity, int64_t *count, rtv_error *error) {
-    (void)index;
-    (void)ids;
-    (void)capacity;
-    (void)count;
-    return to_come(error);
-}
-
-int32_t rtv_index_visit(rtv_index *index, rtv_visit_fn visit, void *user, rtv_error *error) {
-    (void)index;
-    (void)visit;
-    (void)user;
-    return to_come(error);
-}
-
-int32_t rtv_index_set_min_score(rtv_index *index, float min_score, rtv_error *error) {
-    (void)index;
-    (void)min_score;
-    return to_come(error);
-}
-
-int32_t rtv_vectors_open(const char *path, rtv_runtime *runtime, rtv_vectors **vectors, rtv_error *error) {
-    (void)path;
-    (void)runtime;
-    (void)vectors;
-    return to_come(error);
-}
-
-void rtv_vectors_free(rtv_vectors *vectors) { (void)vectors; }
 
 int32_t rtv_vectors_info_get(const rtv_vectors *vectors, rtv_vectors_info *info, rtv_error *error) {
-    (void)vectors;
-    (void)info;
-    return to_come(error);
+    rtv_vectors_info own;
+    RTVI_ENTER(error);
+    RTVI_REQUIRE(vectors, error, "vectors is NULL");
+    RTVI_REQUIRE(info, error, "info is NULL");
+    memset(&own, 0, sizeof own);
+    own.kind = vectors->exchange.kind;
+    own.dim = vectors->exchange.matrix.dims[1];
+    own.count = vectors->exchange.matrix.dims[0];
+    own.has_ids = vectors->exchange.ids != NULL;
+    own.has_keys = vectors->exchange.keys != NULL;
+    own.has_classes = vectors->exchange.classes != NULL;
+    return rtvi_api_info(info, &own, sizeof own, "rtv_vectors_info", error);
 }
 
 int32_t rtv_vectors_read(const rtv_vectors *vectors, int64_t first, int64_t count, float *values, int64_t *ids, rtv_error *error) {
-    (void)vectors;
-    (void)first;
-    (void)count;
-    (void)values;
-    (void)ids;
-    return to_come(error);
+    RTVI_ENTER(error);
+    RTVI_REQUIRE(vectors, error, "vectors is NULL");
+    return rtvi_exchange_read(&vectors->exchange, first, count, values, ids, NULL, error);
 }
 
 int32_t rtv_vectors_key(const rtv_vectors *vectors, int64_t i, char *key, uint64_t capacity, uint64_t *size_bytes, rtv_error *error) {
-    (void)vectors;
-    (void)i;
-    (void)key;
-    (void)capacity;
-    (void)size_bytes;
-    return to_come(error);
+    RTVI_ENTER(error);
+    RTVI_REQUIRE(vectors, error, "vectors is NULL");
+    RTVI_REQUIRE(key || capacity == 0, error, "key is NULL");
+    return rtvi_exchange_key(&vectors->exchange, i, key, capacity, size_bytes, error);
 }
 
 int32_t rtv_index_import(rtv_index *index, const rtv_vectors *vectors, const int64_t *ids, const int32_t *classes, rtv_error *error) {
-    (void)index;
-    (void)vectors;
-    (void)ids;
-    (void)classes;
-    return to_come(error);
+    int32_t status;
+    RTVI_ENTER(error);
+    status = rtvi_index_check(index, error);
+    if (status != RTV_OK) return status;
+    RTVI_REQUIRE(vectors, error, "vectors is NULL");
+    return rtvi_exchange_import(&vectors->exchange, index->flat, ids, classes, error);
 }
 
 int32_t rtv_index_export(rtv_index *index, const char *path, int32_t kind, int32_t with_ids, rtv_error *error) {
-    (void)index;
-    (void)path;
-    (void)kind;
-    (void)with_ids;
-    return to_come(error);
+    int32_t status;
+    RTVI_ENTER(error);
+    status = rtvi_index_check(index, error);
+    if (status != RTV_OK) return status;
+    RTVI_REQUIRE(path, error, "path is NULL");
+    return rtvi_exchange_export(index->flat, &index->runtime->env, path, kind, with_ids, error);
 }

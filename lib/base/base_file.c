@@ -81,13 +81,40 @@ int32_t rtvi_source_from_memory(const rtvi_env *env, const char *module, const v
     return RTV_OK;
 }
 
+int32_t rtvi_source_map(const rtvi_env *env, const char *module, int file, uint64_t offset, size_t size, rtvi_source *source,
+                        rtv_error *error) {
+    const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE), skipped = offset % page;
+    void *map = mmap(NULL, size + (size_t)skipped, PROT_READ, MAP_PRIVATE, file, (off_t)(offset - skipped));
+    memset(source, 0, sizeof *source);
+    if (map == MAP_FAILED) return rtvi_error_set_os(error, errno, "%s: cannot map the file", module);
+    source->env = env;
+    source->data = (const uint8_t *)map + skipped;
+    source->size = size;
+    source->kind = SOURCE_MAP;
+    source->skipped = (size_t)skipped;
+    return RTV_OK;
+}
+
+int32_t rtvi_source_own(const char *module, rtvi_source *source, rtv_error *error) {
+    void *block;
+    if (source->size == 0 || (source->kind != SOURCE_BORROWED && (uintptr_t)source->data % RTVI_CACHE_LINE == 0)) return RTV_OK;
+    block = rtvi_alloc(source->env, source->size < RTVI_CACHE_LINE ? RTVI_CACHE_LINE : source->size, 1);
+    if (!block) return rtvi_error_out_of_memory(error, module, source->size);
+    memcpy(block, source->data, source->size);
+    if (source->kind == SOURCE_COPY) rtvi_free(source->env, (void *)(uintptr_t)source->data);
+    source->data = block;
+    source->kind = SOURCE_COPY;
+    return RTV_OK;
+}
+
 void rtvi_source_drop_pages(const rtvi_source *source) {
-    if (source->kind == SOURCE_MAP) madvise((void *)(uintptr_t)source->data, source->size, MADV_DONTNEED);
+    if (source->kind == SOURCE_MAP)
+        madvise((void *)(uintptr_t)(source->data - source->skipped), source->size + source->skipped, MADV_DONTNEED);
 }
 
 void rtvi_source_close(rtvi_source *source) {
     if (!source->env) return;
-    if (source->kind == SOURCE_MAP) munmap((void *)(uintptr_t)source->data, source->size);
+    if (source->kind == SOURCE_MAP) munmap((void *)(uintptr_t)(source->data - source->skipped), source->size + source->skipped);
     if (source->kind == SOURCE_COPY) rtvi_free(source->env, (void *)(uintptr_t)source->data);
     rtvi_free(source->env, source->path);
     memset(source, 0, sizeof *source);

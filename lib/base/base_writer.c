@@ -17,8 +17,39 @@ struct rtvi_writer {
     const char *module;
     char *path;      /* the target */
     char *temporary; /* beside it, so that the rename stays within one file system */
+    const rtvi_io *io;
     int file;
+    uint64_t at; /* where the next bytes go */
 };
+
+static int64_t system_write(void *user, int file, const void *data, size_t size, uint64_t offset) {
+    (void)user;
+    return pwrite(file, data, size, (off_t)offset);
+}
+
+static int system_sync(void *user, int file) {
+    (void)user;
+    return fsync(file);
+}
+
+static int system_rename(void *user, const char *from, const char *to) {
+    (void)user;
+    return rename(from, to);
+}
+
+const rtvi_io rtvi_io_system = {NULL, system_write, system_sync, system_rename};
+
+int rtvi_io_write_all(const rtvi_io *io, int file, const void *data, size_t size, uint64_t offset) {
+    for (size_t done = 0; done < size;) {
+        const int64_t put = io->write(io->user, file, (const uint8_t *)data + done, size - done, offset + done);
+        if (put < 0 && errno == EINTR) continue;
+        if (put < 0) return 0;
+        done += (size_t)put;
+    }
+    return 1;
+}
+
+int rtvi_io_sync(const rtvi_io *io, int file) { return io->sync(io->user, file) == 0 || errno == EINVAL || errno == EROFS; }
 
 static int32_t fail(const rtvi_writer *writer, const char *what, rtv_error *error) {
     return rtvi_error_set_os(error, errno, "%s: cannot %s \"%s\"", writer->module, what, writer->path);
@@ -37,7 +68,7 @@ static int open_beside(rtvi_writer *writer, size_t length) {
     int file = -1;
     for (unsigned attempt = 0; attempt < 1000 && file < 0; attempt++) {
         snprintf(writer->temporary + length, SUFFIX_SIZE, ".tmp.%ld.%u", (long)getpid(), attempt);
-        file = open(writer->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        file = open(writer->temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
         if (file < 0 && errno != EEXIST) break;
     }
     if (file < 0) {
@@ -58,6 +89,11 @@ static char *resolve(const rtvi_env *env, const char *path) {
 }
 
 int32_t rtvi_writer_open(const rtvi_env *env, const char *module, const char *path, rtvi_writer **out, rtv_error *error) {
+    return rtvi_writer_open_io(env, &rtvi_io_system, module, path, out, error);
+}
+
+int32_t rtvi_writer_open_io(const rtvi_env *env, const rtvi_io *io, const char *module, const char *path, rtvi_writer **out,
+                            rtv_error *error) {
     rtvi_writer *writer;
     struct stat info;
     size_t length;
@@ -68,6 +104,7 @@ int32_t rtvi_writer_open(const rtvi_env *env, const char *module, const char *pa
     if (!writer) return rtvi_error_out_of_memory(error, module, sizeof *writer);
     writer->env = env;
     writer->module = module;
+    writer->io = io;
     writer->file = -1;
     writer->path = resolve(env, path);
     length = writer->path ? strlen(writer->path) : 0;
@@ -89,24 +126,16 @@ int32_t rtvi_writer_open(const rtvi_env *env, const char *module, const char *pa
     return RTV_OK;
 }
 
-int32_t rtvi_writer_write(rtvi_writer *writer, const void *data, size_t size, rtv_error *error) {
-    for (size_t done = 0; done < size;) {
-        ssize_t put = write(writer->file, (const uint8_t *)data + done, size - done);
-        if (put < 0 && errno == EINTR) continue;
-        if (put < 0) return fail(writer, "write", error);
-        done += (size_t)put;
-    }
-    return RTV_OK;
-}
+int rtvi_writer_file(const rtvi_writer *writer) { return writer->file; }
 
 int32_t rtvi_writer_patch(rtvi_writer *writer, uint64_t offset, const void *data, size_t size, rtv_error *error) {
-    for (size_t done = 0; done < size;) {
-        ssize_t put = pwrite(writer->file, (const uint8_t *)data + done, size - done, (off_t)(offset + done));
-        if (put < 0 && errno == EINTR) continue;
-        if (put < 0) return fail(writer, "write", error);
-        done += (size_t)put;
-    }
-    return RTV_OK;
+    return rtvi_io_write_all(writer->io, writer->file, data, size, offset) ? RTV_OK : fail(writer, "write", error);
+}
+
+int32_t rtvi_writer_write(rtvi_writer *writer, const void *data, size_t size, rtv_error *error) {
+    int32_t status = rtvi_writer_patch(writer, writer->at, data, size, error);
+    writer->at += size;
+    return status;
 }
 
 /* Makes the rename itself durable. A file system that cannot sync a folder (EINVAL) has no such promise to make, and neither has a folder
@@ -121,24 +150,31 @@ static int sync_folder(rtvi_writer *writer) {
     file = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     folder[0] = 0; /* nothing left to remove */
     if (file < 0) return errno == EACCES ? 0 : -1;
-    result = fsync(file) == 0 || errno == EINVAL ? 0 : errno;
+    result = rtvi_io_sync(writer->io, file) ? 0 : errno;
     close(file);
     errno = result;
     return result ? -1 : 0;
 }
 
-int32_t rtvi_writer_commit(rtvi_writer *writer, rtv_error *error) {
+int32_t rtvi_writer_commit_keep(rtvi_writer *writer, int *file, rtv_error *error) {
     int32_t status = RTV_OK;
-    int closed;
-    if (fsync(writer->file) != 0 && errno != EINVAL && errno != EROFS) status = fail(writer, "write", error);
-    closed = close(writer->file);
-    writer->file = -1;
-    if (status == RTV_OK && closed != 0) status = fail(writer, "write", error);
-    if (status == RTV_OK && rename(writer->temporary, writer->path) != 0) status = fail(writer, "replace", error);
+    *file = -1;
+    if (!rtvi_io_sync(writer->io, writer->file)) status = fail(writer, "write", error);
+    if (status == RTV_OK && writer->io->rename(writer->io->user, writer->temporary, writer->path) != 0)
+        status = fail(writer, "replace", error);
     if (status == RTV_OK) {
+        *file = writer->file;
+        writer->file = -1;
         if (sync_folder(writer) != 0) status = fail(writer, "sync the folder of", error);
     }
     rtvi_writer_abort(writer);
+    return status;
+}
+
+int32_t rtvi_writer_commit(rtvi_writer *writer, rtv_error *error) {
+    int file;
+    int32_t status = rtvi_writer_commit_keep(writer, &file, error);
+    if (file >= 0) close(file);
     return status;
 }
 

@@ -1,95 +1,114 @@
-/* flat.c - the flat index: its items and names. */
+/* flat.c - the flat index: its states, its names, and questions about its items. */
 #include "index/flat.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
-#include "index/flat_codes.h"
+#include "index/flat_score.h"
 #include "index/flat_state.h"
 #include "kernels/kernels_dot.h"
 
-static int init_lock(pthread_rwlock_t *lock) {
-    pthread_rwlockattr_t attributes;
-    int failed;
-    pthread_rwlockattr_init(&attributes);
-#ifdef __GLIBC__
-    /* Else a stream of searches keeps a change waiting for ever. */
-    pthread_rwlockattr_setkind_np(&attributes, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
-#endif
-    failed = pthread_rwlock_init(lock, &attributes);
-    pthread_rwlockattr_destroy(&attributes);
-    return !failed;
-}
-
-int32_t rtvi_flat_create(const rtvi_env *env, int32_t dim, rtvi_flat **out, rtv_error *error) {
+int32_t rtvi_flat_create_with(const rtvi_env *env, int32_t dim, int32_t storage, int32_t normalize, rtvi_flat **out, rtv_error *error) {
     rtvi_flat *flat;
-    if (dim < 1 || dim > RTVI_FLAT_MAX_DIM)
-        return rtvi_error_set(error, RTV_E_INVALID_ARGUMENT, "index: dim: got %d, expected 1 to %d", (int)dim, RTVI_FLAT_MAX_DIM);
+    int32_t status;
+    if (dim < 1 || dim > RTVI_FORMAT_MAX_DIM)
+        return rtvi_error_set(error, RTV_E_INVALID_ARGUMENT, "index: dim: got %d, expected 1 to %d", (int)dim, RTVI_FORMAT_MAX_DIM);
+    if (storage < RTV_STORAGE_FLOAT32 || storage > RTV_STORAGE_INT8)
+        return rtvi_error_set(error, RTV_E_INVALID_ARGUMENT, "index: storage: got %d, expected RTV_STORAGE_FLOAT32, _FLOAT16 or _INT8",
+                              (int)storage);
+    if (normalize < 0 || normalize > 1)
+        return rtvi_error_set(error, RTV_E_INVALID_ARGUMENT, "index: normalize: got %d, expected 0 or 1", (int)normalize);
     flat = rtvi_alloc_zero(env, 1, sizeof *flat);
     if (!flat) return rtvi_error_out_of_memory(error, "index", sizeof *flat);
+    status = rtvi_snapshot_create(env, (size_t)dim, storage, NULL, 0, &flat->current, error);
+    if (status != RTV_OK) {
+        rtvi_free(env, flat);
+        return status;
+    }
     flat->env = env;
     flat->dim = dim;
-    flat->rows = (rtvi_rows){.dim = (size_t)dim, .storage = RTV_STORAGE_FLOAT32, .chunks = &flat->chunk};
-    if (!init_lock(&flat->lock)) {
-        rtvi_free(env, flat);
-        return rtvi_error_out_of_memory(error, "index", 0);
-    }
+    flat->header = (rtvi_header){dim, storage, normalize};
+    flat->io = &rtvi_io_system;
+    flat->block_bytes = RTVI_FLAT_BLOCK_BYTES;
+    flat->largest_id = -1;
+    flat->format = RTVI_FORMAT_VERSION;
+    rtvi_meta_init(&flat->meta);
+    pthread_mutex_init(&flat->writer, NULL);
+    pthread_mutex_init(&flat->lock, NULL);
     pthread_mutex_init(&flat->pool_lock, NULL);
     *out = flat;
     return rtvi_error_clear(error);
 }
 
+int32_t rtvi_flat_create(const rtvi_env *env, int32_t dim, rtvi_flat **flat, rtv_error *error) {
+    return rtvi_flat_create_with(env, dim, RTV_STORAGE_FLOAT32, 0, flat, error);
+}
+
 void rtvi_flat_destroy(rtvi_flat *flat) {
     if (!flat) return;
     rtvi_flat_work_destroy(flat);
-    rtvi_free(flat->env, flat->vectors);
-    rtvi_free(flat->env, flat->codes);
-    rtvi_free(flat->env, flat->classes);
-    rtvi_free(flat->env, flat->predicted);
-    rtvi_ids_destroy(flat->env, &flat->ids);
-    rtvi_strings_destroy(flat->env, &flat->keys);
-    rtvi_strings_destroy(flat->env, &flat->names[0]);
-    rtvi_strings_destroy(flat->env, &flat->names[1]);
+    rtvi_snapshot_release(flat->current);
+    rtvi_meta_destroy(flat->env, &flat->meta);
+    rtvi_store_close(flat->store);
     pthread_mutex_destroy(&flat->pool_lock);
-    pthread_rwlock_destroy(&flat->lock);
+    pthread_mutex_destroy(&flat->lock);
+    pthread_mutex_destroy(&flat->writer);
     rtvi_free(flat->env, flat);
 }
 
+void rtvi_flat_use_team(rtvi_flat *flat, rtvi_team *team) { flat->team = team; }
+void rtvi_flat_set_block_bytes(rtvi_flat *flat, size_t block_bytes) { flat->block_bytes = block_bytes; }
+
 void rtvi_flat_set_model(rtvi_flat *flat, const char *fingerprint, const char *model_name) {
     rtvi_quoted quoted; /* what goes into the file has to be clean text */
-    pthread_rwlock_wrlock(&flat->lock);
-    rtvi_copy_clipped(flat->fingerprint, sizeof flat->fingerprint, rtvi_error_quote_string(&quoted, fingerprint));
-    rtvi_copy_clipped(flat->model_name, sizeof flat->model_name, rtvi_error_quote_string(&quoted, model_name));
-    pthread_rwlock_unlock(&flat->lock);
+    rtvi_copy_clipped(flat->meta.fingerprint, sizeof flat->meta.fingerprint, rtvi_error_quote_string(&quoted, fingerprint));
+    rtvi_copy_clipped(flat->meta.model_name, sizeof flat->meta.model_name, rtvi_error_quote_string(&quoted, model_name));
 }
 
-const rtvi_rows *rtvi_flat_rows_take(rtvi_flat *flat) {
-    pthread_rwlock_rdlock(&flat->lock);
-    return &flat->rows;
+/* ---- states ---- */
+
+rtvi_snapshot *rtvi_flat_take(rtvi_flat *flat) {
+    rtvi_snapshot *snapshot;
+    pthread_mutex_lock(&flat->lock);
+    snapshot = flat->current;
+    atomic_fetch_add(&snapshot->references, 1);
+    pthread_mutex_unlock(&flat->lock);
+    return snapshot;
 }
+
+int32_t rtvi_flat_draft(rtvi_flat *flat, rtvi_snapshot **draft, rtv_error *error) {
+    const rtvi_snapshot *now = flat->current;
+    return rtvi_snapshot_create(flat->env, now->rows.dim, now->rows.storage, now, now->rows.num_chunks, draft, error);
+}
+
+void rtvi_flat_show(rtvi_flat *flat, rtvi_snapshot *draft) {
+    rtvi_snapshot *old;
+    rtvi_snapshot_finish(draft);
+    pthread_mutex_lock(&flat->lock);
+    old = flat->current;
+    flat->current = draft;
+    pthread_mutex_unlock(&flat->lock);
+    rtvi_snapshot_release(old);
+}
+
+const rtvi_rows *rtvi_flat_rows_take(rtvi_flat *flat) { return &rtvi_flat_take(flat)->rows; }
+
+static rtvi_snapshot *snapshot_of(const rtvi_rows *rows) { return (rtvi_snapshot *)(uintptr_t)rows; } /* its first member */
 
 void rtvi_flat_rows_give(rtvi_flat *flat, const rtvi_rows *rows) {
-    (void)rows;
-    pthread_rwlock_unlock(&flat->lock);
+    (void)flat;
+    rtvi_snapshot_release(snapshot_of(rows));
 }
 
 int rtvi_flat_rows_find(rtvi_flat *flat, const rtvi_rows *rows, int64_t id, size_t *row) {
-    (void)rows;
-    return rtvi_ids_find(&flat->ids, id, row);
+    size_t chunk;
+    (void)flat;
+    if (!rtvi_snapshot_find_id(snapshot_of(rows), id, &chunk, row)) return 0;
+    *row += rows->chunks[chunk].first_row;
+    return 1;
 }
 
-void rtvi_flat_show_rows(rtvi_flat *flat) {
-    const size_t count = flat->ids.count;
-    flat->chunk = (rtvi_chunk){.num_rows = count,
-                               .vectors = flat->vectors,
-                               .codes = flat->codes,
-                               .ids = flat->ids.ids,
-                               .classes = flat->classes,
-                               .predicted = flat->predicted};
-    flat->rows.num_rows = flat->rows.num_live = count;
-    flat->rows.num_chunks = count > 0;
-}
+/* ---- checks ---- */
 
 int32_t rtvi_flat_check_vectors(const float *vectors, size_t count, size_t dim, const char *what, rtv_error *error) {
     for (size_t i = 0; i < count; i++) {
@@ -109,85 +128,38 @@ int32_t rtvi_flat_check_classes(const int32_t *classes, size_t count, const char
     return RTV_OK;
 }
 
-/* Texts of the caller: their bytes in all. An element may be NULL. */
-static int32_t check_texts(const char *const *texts, size_t count, const char *what, size_t *bytes, rtv_error *error) {
+static int32_t check_names(const char *const *names, size_t count, size_t *bytes, rtv_error *error) {
     *bytes = 0;
-    for (size_t i = 0; texts && i < count; i++) {
-        size_t length = texts[i] ? strlen(texts[i]) : 0, at = length ? rtvi_strings_check_text(texts[i], length) : 0;
+    for (size_t i = 0; i < count; i++) {
+        const size_t length = names[i] ? strlen(names[i]) : 0, at = length ? rtvi_strings_check_text(names[i], length) : 0;
         rtvi_quoted quoted;
         if (at < length)
             return rtvi_error_set(error, RTV_E_INVALID_ARGUMENT,
-                                  "index: %s %zu: got \"%s\" with byte 0x%02x at %zu, expected UTF-8 without control characters", what, i,
-                                  rtvi_error_quote(&quoted, texts[i], length), (unsigned char)texts[i][at], at);
+                                  "index: name of class %zu: got \"%s\" with byte 0x%02x at %zu, expected UTF-8 without control characters",
+                                  i, rtvi_error_quote(&quoted, names[i], length), (unsigned char)names[i][at], at);
         if (!rtvi_add(*bytes, length, bytes)) return rtvi_error_out_of_memory(error, "index", 0);
     }
     return RTV_OK;
-}
-
-static void push_texts(rtvi_strings *strings, const char *const *texts, size_t count) {
-    for (size_t i = 0; i < count; i++) {
-        const char *text = texts && texts[i] ? texts[i] : "";
-        rtvi_strings_push(strings, text, strlen(text));
-    }
-}
-
-/* Room for everything but the ids. */
-static int reserve_items(rtvi_flat *flat, size_t more, size_t key_bytes) {
-    const rtvi_env *env = flat->env;
-    const size_t have = flat->ids.count;
-    size_t needed;
-    return rtvi_add(have, more, &needed) &&
-           rtvi_grow(env, (void **)&flat->vectors, &flat->vectors_capacity, have, needed, (size_t)flat->dim * sizeof *flat->vectors) &&
-           rtvi_grow(env, (void **)&flat->codes, &flat->codes_capacity, have, needed, rtvi_codes_size((size_t)flat->dim)) &&
-           rtvi_grow(env, (void **)&flat->classes, &flat->classes_capacity, have, needed, sizeof *flat->classes) &&
-           rtvi_grow(env, (void **)&flat->predicted, &flat->predicted_capacity, have, needed, sizeof *flat->predicted) &&
-           rtvi_strings_reserve(env, &flat->keys, more, key_bytes);
-}
-
-static void copy_classes(int32_t *to, const int32_t *from, size_t count) {
-    for (size_t i = 0; i < count; i++) to[i] = from ? from[i] : -1;
-}
-
-static int32_t add_checked(rtvi_flat *flat, const rtv_items *items, size_t count, size_t key_bytes, rtv_error *error) {
-    const size_t at = flat->ids.count, dim = (size_t)flat->dim;
-    int32_t status;
-    if (!reserve_items(flat, count, key_bytes)) return rtvi_error_out_of_memory(error, "index", 0);
-    status = rtvi_ids_append(flat->env, &flat->ids, items->ids, count, error);
-    if (status != RTV_OK) return status;
-    memcpy(flat->vectors + at * dim, items->vectors, count * dim * sizeof(float));
-    rtvi_codes_encode(flat->env->isa, items->vectors, count, dim, flat->codes + at * rtvi_codes_size(dim));
-    copy_classes(flat->classes + at, items->classes, count);
-    copy_classes(flat->predicted + at, items->predicted, count);
-    push_texts(&flat->keys, items->keys, count);
-    return rtvi_error_clear(error);
-}
-
-int32_t rtvi_flat_add(rtvi_flat *flat, const rtv_items *items, int64_t count, rtv_error *error) {
-    const size_t n = (size_t)count;
-    size_t key_bytes, floats;
-    int32_t status;
-    if (count < 0) return rtvi_error_set(error, RTV_E_INVALID_ARGUMENT, "index: count: got %lld, expected at least 0", (long long)count);
-    if (count == 0) return rtvi_error_clear(error);
-    if (!items->vectors)
-        return rtvi_error_set(error, RTV_E_INVALID_ARGUMENT, "index: vectors: got NULL, expected %lld of them", (long long)count);
-    if (!rtvi_mul(n, (size_t)flat->dim * sizeof(float), &floats)) return rtvi_error_out_of_memory(error, "index", 0);
-    /* What does not depend on the state is looked at before searches have to wait. */
-    status = rtvi_flat_check_vectors(items->vectors, n, (size_t)flat->dim, "item", error);
-    if (status == RTV_OK && items->classes) status = rtvi_flat_check_classes(items->classes, n, "class", error);
-    if (status == RTV_OK && items->predicted) status = rtvi_flat_check_classes(items->predicted, n, "predicted class", error);
-    if (status == RTV_OK) status = check_texts(items->keys, n, "key of item", &key_bytes, error);
-    if (status != RTV_OK) return status;
-    pthread_rwlock_wrlock(&flat->lock);
-    status = add_checked(flat, items, n, key_bytes, error);
-    rtvi_flat_show_rows(flat); /* also after a failure: the arrays may have moved */
-    pthread_rwlock_unlock(&flat->lock);
-    return status;
 }
 
 static int32_t check_kind(int32_t kind, rtv_error *error) {
     if (kind == RTV_CLASSES_LABEL || kind == RTV_CLASSES_PREDICTED) return RTV_OK;
     return rtvi_error_set(error, RTV_E_INVALID_ARGUMENT, "index: kind of class names: got %d, expected RTV_CLASSES_LABEL or _PREDICTED",
                           (int)kind);
+}
+
+/* ---- names ---- */
+
+/* Only changes write the names, each under both locks. */
+static void begin_meta(rtvi_flat *flat) {
+    pthread_mutex_lock(&flat->writer);
+    pthread_mutex_lock(&flat->lock);
+    flat->dirty = flat->meta_dirty = 1;
+}
+
+static void end_meta(rtvi_flat *flat) {
+    pthread_mutex_unlock(&flat->lock);
+    pthread_mutex_unlock(&flat->writer);
 }
 
 int32_t rtvi_flat_set_class_names(rtvi_flat *flat, int32_t kind, const char *const *names, int64_t count, rtv_error *error) {
@@ -198,37 +170,38 @@ int32_t rtvi_flat_set_class_names(rtvi_flat *flat, int32_t kind, const char *con
     if (count < 0 || count > INT32_MAX || (count > 0 && !names))
         return rtvi_error_set(error, RTV_E_INVALID_ARGUMENT, "index: class names: got %s %lld, expected 0 to %d names",
                               names ? "count" : "NULL, count", (long long)count, INT32_MAX);
-    status = check_texts(names, (size_t)count, "name of class", &bytes, error);
+    status = check_names(names, (size_t)count, &bytes, error);
     if (status != RTV_OK) return status;
     memset(&fresh, 0, sizeof fresh);
     if (!rtvi_strings_reserve(flat->env, &fresh, (size_t)count, bytes)) {
         rtvi_strings_destroy(flat->env, &fresh);
         return rtvi_error_out_of_memory(error, "index", bytes);
     }
-    push_texts(&fresh, names, (size_t)count);
-    pthread_rwlock_wrlock(&flat->lock);
-    old = flat->names[kind - 1];
-    flat->names[kind - 1] = fresh;
-    pthread_rwlock_unlock(&flat->lock);
+    for (size_t i = 0; i < (size_t)count; i++) rtvi_strings_push(&fresh, names[i], names[i] ? strlen(names[i]) : 0);
+    begin_meta(flat);
+    old = flat->meta.names[kind - 1];
+    flat->meta.names[kind - 1] = fresh;
+    end_meta(flat);
     rtvi_strings_destroy(flat->env, &old);
     return rtvi_error_clear(error);
 }
 
 int32_t rtvi_flat_class_name(rtvi_flat *flat, int32_t kind, int32_t class_id, char *name, uint64_t capacity, uint64_t *size_bytes,
                              rtv_error *error) {
+    const rtvi_strings *names;
     const char *text = "";
     size_t length = 0;
     int32_t status = check_kind(kind, error);
     if (status != RTV_OK) return status;
-    pthread_rwlock_rdlock(&flat->lock);
-    if (class_id >= 0 && (size_t)class_id < flat->names[kind - 1].count)
-        text = rtvi_strings_at(&flat->names[kind - 1], (size_t)class_id, &length);
+    pthread_mutex_lock(&flat->lock);
+    names = &flat->meta.names[kind - 1];
+    if (class_id >= 0 && (size_t)class_id < names->count) text = rtvi_strings_at(names, (size_t)class_id, &length);
     if (length > 0)
         status = rtvi_strings_copy_out(text, length, name, capacity, size_bytes, error);
     else
         status = rtvi_error_set(error, RTV_E_NOT_FOUND, "index: class %d: has no name, expected one of the %zu names", (int)class_id,
-                                flat->names[kind - 1].count);
-    pthread_rwlock_unlock(&flat->lock);
+                                names->count);
+    pthread_mutex_unlock(&flat->lock);
     return status;
 }
 
@@ -238,10 +211,10 @@ int32_t rtvi_flat_class_id(rtvi_flat *flat, int32_t kind, const char *name, int3
     rtvi_quoted quoted;
     int32_t status = check_kind(kind, error);
     if (status != RTV_OK) return status;
-    pthread_rwlock_rdlock(&flat->lock);
-    count = flat->names[kind - 1].count;
-    at = length > 0 ? rtvi_strings_find(&flat->names[kind - 1], name, length) : count;
-    pthread_rwlock_unlock(&flat->lock);
+    pthread_mutex_lock(&flat->lock);
+    count = flat->meta.names[kind - 1].count;
+    at = length > 0 ? rtvi_strings_find(&flat->meta.names[kind - 1], name, length) : count;
+    pthread_mutex_unlock(&flat->lock);
     if (at == count)
         return rtvi_error_set(error, RTV_E_NOT_FOUND, "index: class \"%s\": is none of the %zu named classes",
                               rtvi_error_quote(&quoted, name, length), count);
@@ -249,32 +222,150 @@ int32_t rtvi_flat_class_id(rtvi_flat *flat, int32_t kind, const char *name, int3
     return rtvi_error_clear(error);
 }
 
+int32_t rtvi_flat_set_min_score(rtvi_flat *flat, float min_score, rtv_error *error) {
+    if (isnan(min_score)) return rtvi_error_set(error, RTV_E_INVALID_ARGUMENT, "index: min_score: got NaN, expected a number");
+    begin_meta(flat);
+    flat->meta.min_score = min_score;
+    end_meta(flat);
+    return rtvi_error_clear(error);
+}
+
+/* ---- items ---- */
+
+static int32_t not_found(int64_t id, rtv_error *error) {
+    return rtvi_error_set(error, RTV_E_NOT_FOUND, "index: id %lld: is not in the index", (long long)id);
+}
+
 int32_t rtvi_flat_key(rtvi_flat *flat, int64_t id, char *key, uint64_t capacity, uint64_t *size_bytes, rtv_error *error) {
-    size_t row, length;
+    rtvi_snapshot *snapshot = rtvi_flat_take(flat);
+    size_t chunk, row;
     int32_t status;
-    pthread_rwlock_rdlock(&flat->lock);
-    if (rtvi_ids_find(&flat->ids, id, &row)) {
-        const char *text = rtvi_strings_at(&flat->keys, row, &length);
-        status = rtvi_strings_copy_out(text, length, key, capacity, size_bytes, error);
+    if (rtvi_snapshot_find_id(snapshot, id, &chunk, &row)) {
+        const rtv_bytes text = rtvi_segment_key(snapshot->pieces[chunk].segment, row);
+        status = rtvi_strings_copy_out(text.data, (size_t)text.size_bytes, key, capacity, size_bytes, error);
     } else {
-        status = rtvi_error_set(error, RTV_E_NOT_FOUND, "index: id %lld: is not in the index", (long long)id);
+        status = not_found(id, error);
     }
-    pthread_rwlock_unlock(&flat->lock);
+    rtvi_snapshot_release(snapshot);
     return status;
 }
 
-static int32_t has_any(const int32_t *classes, size_t count) {
-    for (size_t i = 0; i < count; i++) {
-        if (classes[i] >= 0) return 1;
+static int32_t copy_payload(rtv_bytes from, void *payload, uint64_t capacity, uint64_t *size_bytes, rtv_error *error) {
+    if (size_bytes) *size_bytes = from.size_bytes;
+    if (capacity < from.size_bytes)
+        return rtvi_error_set(error, RTV_E_BUFFER_TOO_SMALL, "index: buffer: got %llu bytes, expected at least %llu",
+                              (unsigned long long)capacity, (unsigned long long)from.size_bytes);
+    if (from.size_bytes) memcpy(payload, from.data, (size_t)from.size_bytes);
+    return rtvi_error_clear(error);
+}
+
+int32_t rtvi_flat_payload(rtvi_flat *flat, int64_t id, void *payload, uint64_t capacity, uint64_t *size_bytes, rtv_error *error) {
+    rtvi_snapshot *snapshot = rtvi_flat_take(flat);
+    size_t chunk, row;
+    int32_t status;
+    if (rtvi_snapshot_find_id(snapshot, id, &chunk, &row))
+        status = copy_payload(rtvi_segment_payload(snapshot->pieces[chunk].segment, row), payload, capacity, size_bytes, error);
+    else
+        status = not_found(id, error);
+    rtvi_snapshot_release(snapshot);
+    return status;
+}
+
+int32_t rtvi_flat_find(rtvi_flat *flat, const char *key, int64_t *id, rtv_error *error) {
+    const rtv_bytes text = {key, strlen(key)};
+    rtvi_snapshot *snapshot = rtvi_flat_take(flat);
+    size_t chunk, row;
+    const int found = text.size_bytes > 0 && rtvi_snapshot_find_key(snapshot, text, &chunk, &row);
+    rtvi_quoted quoted;
+    if (found) *id = snapshot->chunks[chunk].ids[row];
+    rtvi_snapshot_release(snapshot);
+    if (found) return rtvi_error_clear(error);
+    return rtvi_error_set(error, RTV_E_NOT_FOUND, "index: key \"%s\": is not in the index", rtvi_error_quote_string(&quoted, key));
+}
+
+int32_t rtvi_flat_vectors(rtvi_flat *flat, const int64_t *ids, int64_t count, float *vectors, rtv_error *error) {
+    rtvi_snapshot *snapshot;
+    int32_t status = RTV_OK;
+    if (count < 0) return rtvi_error_set(error, RTV_E_INVALID_ARGUMENT, "index: count: got %lld, expected at least 0", (long long)count);
+    snapshot = rtvi_flat_take(flat);
+    for (int64_t i = 0; i < count && status == RTV_OK; i++) {
+        size_t row;
+        if (!rtvi_flat_rows_find(flat, &snapshot->rows, ids[i], &row)) status = not_found(ids[i], error);
+        if (status == RTV_OK) rtvi_score_vector(&snapshot->rows, row, vectors + i * flat->dim);
+    }
+    rtvi_snapshot_release(snapshot);
+    return status == RTV_OK ? rtvi_error_clear(error) : status;
+}
+
+int32_t rtvi_flat_ids(rtvi_flat *flat, int64_t *ids, int64_t capacity, int64_t *count, rtv_error *error) {
+    rtvi_snapshot *snapshot = rtvi_flat_take(flat);
+    rtvi_cursor cursor = {snapshot, 0, snapshot->rows.num_chunks, 0};
+    const int64_t have = (int64_t)snapshot->rows.num_live;
+    size_t at = 0;
+    rtvi_run run;
+    *count = have;
+    for (; have <= capacity && rtvi_cursor_next(&cursor, SIZE_MAX, &run); at += run.count)
+        memcpy(ids + at, run.chunk->ids + run.first, run.count * sizeof *ids);
+    rtvi_snapshot_release(snapshot);
+    if (have <= capacity) return rtvi_error_clear(error);
+    return rtvi_error_set(error, RTV_E_BUFFER_TOO_SMALL, "index: ids: got room for %lld, expected at least %lld", (long long)capacity,
+                          (long long)have);
+}
+
+/* scratch[dim] is for vectors that are not kept as floats. */
+static int visit_run(const rtvi_snapshot *snapshot, const rtvi_run *run, float *scratch, rtv_visit_fn visit, void *user) {
+    for (size_t row = run->first; row < run->first + run->count; row++) {
+        const rtv_bytes key = rtvi_segment_key(run->segment, row);
+        const rtv_item item = {(uint32_t)sizeof item,
+                               run->chunk->classes[row],
+                               run->chunk->predicted[row],
+                               0,
+                               run->chunk->ids[row],
+                               key.data,
+                               key.size_bytes,
+                               rtvi_segment_payload(run->segment, row),
+                               scratch};
+        rtvi_score_vector(&snapshot->rows, run->chunk->first_row + row, scratch);
+        if (visit(user, &item) != 0) return 0;
+    }
+    return 1;
+}
+
+int32_t rtvi_flat_visit(rtvi_flat *flat, rtv_visit_fn visit, void *user, rtv_error *error) {
+    float *scratch = rtvi_alloc(flat->env, (size_t)flat->dim, sizeof *scratch);
+    rtvi_snapshot *snapshot;
+    rtvi_cursor cursor;
+    rtvi_run run;
+    int goes_on = 1;
+    if (!scratch) return rtvi_error_out_of_memory(error, "index", (size_t)flat->dim * sizeof *scratch);
+    snapshot = rtvi_flat_take(flat);
+    cursor = (rtvi_cursor){snapshot, 0, snapshot->rows.num_chunks, 0};
+    while (goes_on && rtvi_cursor_next(&cursor, SIZE_MAX, &run)) goes_on = visit_run(snapshot, &run, scratch, visit, user);
+    rtvi_snapshot_release(snapshot);
+    rtvi_free(flat->env, scratch);
+    if (goes_on) return rtvi_error_clear(error);
+    return rtvi_error_set(error, RTV_E_CANCELLED, "index: stopped by the visitor");
+}
+
+/* ---- about the whole ---- */
+
+static int has_any(const rtvi_snapshot *snapshot, int is_predicted) {
+    rtvi_cursor cursor = {snapshot, 0, snapshot->rows.num_chunks, 0};
+    rtvi_run run;
+    while (rtvi_cursor_next(&cursor, SIZE_MAX, &run)) {
+        const int32_t *classes = is_predicted ? run.chunk->predicted : run.chunk->classes;
+        for (size_t i = run.first; i < run.first + run.count; i++)
+            if (classes[i] >= 0) return 1;
     }
     return 0;
 }
 
-static size_t memory_bytes(rtvi_flat *flat) {
-    size_t sum = sizeof *flat + flat->vectors_capacity * (size_t)flat->dim * sizeof(float) +
-                 flat->codes_capacity * rtvi_codes_size((size_t)flat->dim) + rtvi_ids_memory(&flat->ids) +
-                 (flat->classes_capacity + flat->predicted_capacity) * sizeof(int32_t) + rtvi_strings_memory(&flat->keys) +
-                 rtvi_strings_memory(&flat->names[0]) + rtvi_strings_memory(&flat->names[1]);
+static size_t memory_bytes(rtvi_flat *flat, const rtvi_snapshot *snapshot) {
+    size_t sum = sizeof *flat + sizeof *snapshot + snapshot->capacity * (sizeof *snapshot->chunks + sizeof *snapshot->pieces);
+    for (size_t i = 0; i < snapshot->rows.num_chunks; i++) {
+        sum += rtvi_segment_memory(snapshot->pieces[i].segment);
+        if (snapshot->pieces[i].removed) sum += sizeof(rtvi_bits) + snapshot->pieces[i].removed->num_words * sizeof(uint64_t);
+    }
     pthread_mutex_lock(&flat->pool_lock);
     sum += flat->pool_bytes + flat->pool_count * sizeof(rtvi_flat_work);
     pthread_mutex_unlock(&flat->pool_lock);
@@ -282,19 +373,33 @@ static size_t memory_bytes(rtvi_flat *flat) {
 }
 
 void rtvi_flat_info(rtvi_flat *flat, rtv_index_info *info) {
+    rtvi_snapshot *snapshot;
     memset(info, 0, sizeof *info);
     info->struct_size = (uint32_t)sizeof *info;
-    pthread_rwlock_rdlock(&flat->lock);
+    pthread_mutex_lock(&flat->lock);
+    snapshot = flat->current;
+    atomic_fetch_add(&snapshot->references, 1);
+    info->memory_bytes = (int64_t)(rtvi_strings_memory(&flat->meta.names[0]) + rtvi_strings_memory(&flat->meta.names[1]));
+    info->num_classes = (int64_t)flat->meta.names[0].count;
+    info->num_predicted = (int64_t)flat->meta.names[1].count;
+    info->format = flat->format;
+    info->commits = flat->commits;
+    info->file_bytes = (int64_t)flat->file_bytes;
+    info->min_score = flat->meta.min_score;
+    info->writable = flat->store != NULL;
+    info->uncommitted = flat->uncommitted;
+    memcpy(info->fingerprint, flat->meta.fingerprint, sizeof flat->meta.fingerprint);
+    memcpy(info->model_name, flat->meta.model_name, sizeof flat->meta.model_name);
+    pthread_mutex_unlock(&flat->lock);
     info->dim = flat->dim;
-    info->storage = RTV_STORAGE_FLOAT32;
-    info->min_score = -INFINITY;
-    info->count = (int64_t)flat->ids.count;
-    info->memory_bytes = (int64_t)memory_bytes(flat);
-    info->num_classes = (int64_t)flat->names[0].count;
-    info->num_predicted = (int64_t)flat->names[1].count;
-    info->has_classes = has_any(flat->classes, flat->ids.count);
-    info->has_predicted = has_any(flat->predicted, flat->ids.count);
-    memcpy(info->fingerprint, flat->fingerprint, sizeof flat->fingerprint);
-    memcpy(info->model_name, flat->model_name, sizeof flat->model_name);
-    pthread_rwlock_unlock(&flat->lock);
+    info->storage = flat->header.storage;
+    info->normalize = flat->header.normalize;
+    info->count = (int64_t)snapshot->rows.num_live;
+    info->num_removed = (int64_t)(snapshot->rows.num_rows - snapshot->rows.num_live);
+    info->num_segments = (int32_t)snapshot->rows.num_chunks;
+    info->memory_bytes += (int64_t)memory_bytes(flat, snapshot);
+    info->has_classes = has_any(snapshot, 0);
+    info->has_predicted = has_any(snapshot, 1);
+    if (info->file_bytes > 0) info->reclaim_bytes = (int64_t)rtvi_flat_waste(snapshot, (uint64_t)info->file_bytes);
+    rtvi_snapshot_release(snapshot);
 }

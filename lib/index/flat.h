@@ -10,19 +10,40 @@
 typedef struct rtvi_flat rtvi_flat;
 
 int32_t rtvi_flat_create(const rtvi_env *env, int32_t dim, rtvi_flat **flat, rtv_error *error);
+int32_t rtvi_flat_create_with(const rtvi_env *env, int32_t dim, int32_t storage, int32_t normalize, rtvi_flat **flat, rtv_error *error);
 void rtvi_flat_destroy(rtvi_flat *flat);
-/* Reads the file's bytes, which are copied. */
-int32_t rtvi_flat_read(const rtvi_env *env, const rtvi_source *source, rtvi_flat **flat, rtv_error *error);
+/* Threads for adding many; before the index is shared. */
+void rtvi_flat_use_team(rtvi_flat *flat, rtvi_team *team);
+/* Bytes of a segment in a file, and of what a writer keeps in memory: small ones for tests. */
+void rtvi_flat_set_block_bytes(rtvi_flat *flat, size_t block_bytes);
+/* Takes the source over, also on failure; a mapped file stays mapped, other bytes are copied. */
+int32_t rtvi_flat_read(const rtvi_env *env, rtvi_source *source, rtvi_flat **flat, rtv_error *error);
+/* Opens for writing; io: how. */
+int32_t rtvi_flat_open(const rtvi_env *env, const rtvi_io *io, const char *path, rtvi_flat **flat, rtv_error *error);
+/* A new file for an index that was just created. */
+int32_t rtvi_flat_attach(rtvi_flat *flat, const rtvi_io *io, const char *path, rtv_error *error);
+int32_t rtvi_flat_commit(rtvi_flat *flat, rtv_error *error);
+int32_t rtvi_flat_compact(rtvi_flat *flat, rtv_error *error);
 int32_t rtvi_flat_write(rtvi_flat *flat, const char *path, rtv_error *error);
-/* Who made the vectors; clipped to the public struct's sizes. */
+int32_t rtvi_flat_verify(const rtvi_env *env, const char *path, rtv_progress_fn progress, void *user, rtv_error *error);
+/* Who made the vectors, of an index that was just created; clipped to the public struct's sizes. */
 void rtvi_flat_set_model(rtvi_flat *flat, const char *fingerprint, const char *model_name);
 /* The rest is as the public functions of the same name; items and options have been size-checked (full structs of this version). */
 int32_t rtvi_flat_add(rtvi_flat *flat, const rtv_items *items, int64_t count, rtv_error *error);
+int32_t rtvi_flat_replace(rtvi_flat *flat, const rtv_items *items, int64_t count, rtv_error *error);
+int32_t rtvi_flat_remove(rtvi_flat *flat, const int64_t *ids, int64_t count, int64_t *removed, rtv_error *error);
+int32_t rtvi_flat_merge(rtvi_flat *flat, rtvi_flat *other, int32_t new_ids, rtv_error *error);
 int32_t rtvi_flat_set_class_names(rtvi_flat *flat, int32_t kind, const char *const *names, int64_t count, rtv_error *error);
 int32_t rtvi_flat_class_name(rtvi_flat *flat, int32_t kind, int32_t class_id, char *name, uint64_t capacity, uint64_t *size_bytes,
                              rtv_error *error);
 int32_t rtvi_flat_class_id(rtvi_flat *flat, int32_t kind, const char *name, int32_t *class_id, rtv_error *error);
 int32_t rtvi_flat_key(rtvi_flat *flat, int64_t id, char *key, uint64_t capacity, uint64_t *size_bytes, rtv_error *error);
+int32_t rtvi_flat_payload(rtvi_flat *flat, int64_t id, void *payload, uint64_t capacity, uint64_t *size_bytes, rtv_error *error);
+int32_t rtvi_flat_find(rtvi_flat *flat, const char *key, int64_t *id, rtv_error *error);
+int32_t rtvi_flat_vectors(rtvi_flat *flat, const int64_t *ids, int64_t count, float *vectors, rtv_error *error);
+int32_t rtvi_flat_ids(rtvi_flat *flat, int64_t *ids, int64_t capacity, int64_t *count, rtv_error *error);
+int32_t rtvi_flat_visit(rtvi_flat *flat, rtv_visit_fn visit, void *user, rtv_error *error);
+int32_t rtvi_flat_set_min_score(rtvi_flat *flat, float min_score, rtv_error *error);
 void rtvi_flat_info(rtvi_flat *flat, rtv_index_info *info);
 /* predicted_classes (may be NULL): [count] a predicted-class filter for each query, -1 for none, in place of options->predicted_class. */
 int32_t rtvi_flat_search(rtvi_flat *flat, rtvi_team *team, const float *queries, int64_t count, int64_t k,

@@ -152,6 +152,7 @@ int32_t rtvi_weights_read_legacy(rtvi_weights *weights, rtv_error *error) {
     if (status == RTV_OK) status = next_pickle(&l, &l.object);
     if (status == RTV_OK) status = read_storages(&l);
     if (status == RTV_OK) status = rtvi_torch_collect(weights, &l.object, find_storage, &l, error);
+    if (status == RTV_OK) status = rtvi_weights_collect_lists(weights, &l.object, error);
     rtvi_names_destroy(&l.names);
     rtvi_free(weights->env, l.storages);
     rtvi_pickle_destroy(&l.object);

@@ -56,7 +56,7 @@ static void make_label(rtvi_weights *weights) {
         snprintf(weights->label, sizeof weights->label, "weights: %s", name);
 }
 
-int32_t rtvi_weights_read(rtvi_source *source, rtvi_weights **out, rtv_error *error) {
+static int32_t read_all(rtvi_source *source, int wants_lists, rtvi_weights **out, rtv_error *error) {
     rtvi_weights *weights = rtvi_alloc_zero(source->env, 1, sizeof *weights);
     int32_t status;
     *out = NULL;
@@ -66,6 +66,7 @@ int32_t rtvi_weights_read(rtvi_source *source, rtvi_weights **out, rtv_error *er
     }
     weights->env = source->env;
     weights->source = *source;
+    weights->wants_lists = wants_lists;
     memset(source, 0, sizeof *source);
     make_label(weights);
     status = read_container(weights, error);
@@ -75,4 +76,10 @@ int32_t rtvi_weights_read(rtvi_source *source, rtvi_weights **out, rtv_error *er
     }
     *out = weights;
     return rtvi_error_clear(error);
+}
+
+int32_t rtvi_weights_read(rtvi_source *source, rtvi_weights **weights, rtv_error *error) { return read_all(source, 0, weights, error); }
+
+int32_t rtvi_weights_read_lists(rtvi_source *source, rtvi_weights **weights, rtv_error *error) {
+    return read_all(source, 1, weights, error);
 }

@@ -100,6 +100,7 @@ void rtvi_weights_close(rtvi_weights *weights) {
     rtvi_names_destroy(&weights->names);
     rtvi_free(env, weights->text);
     rtvi_free(env, weights->items);
+    rtvi_weights_free_lists(weights);
     rtvi_source_close(&weights->source);
     rtvi_free(env, weights);
 }

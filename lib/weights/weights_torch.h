@@ -14,5 +14,7 @@ typedef int32_t (*rtvi_storage_find)(void *user, const char *key, size_t length,
 
 /* Adds the tensors of the state_dict in a pickle that was loaded. Entries that are no tensors are left out. */
 int32_t rtvi_torch_collect(rtvi_weights *weights, const rtvi_pickle *pickle, rtvi_storage_find find, void *user, rtv_error *error);
+/* Adds the lists of its dict, if they are wanted. */
+int32_t rtvi_weights_collect_lists(rtvi_weights *weights, const rtvi_pickle *pickle, rtv_error *error);
 
 #endif

@@ -209,6 +209,7 @@ static int32_t read_pickle(archive *a, rtv_error *error) {
     status = rtvi_pickle_load(&pickle, a->weights->env, a->weights->label, bytes.data, bytes.size, (uint64_t)(bytes.data - a->stream.data),
                               error);
     if (status == RTV_OK) status = rtvi_torch_collect(a->weights, &pickle, find_storage, a, error);
+    if (status == RTV_OK) status = rtvi_weights_collect_lists(a->weights, &pickle, error);
     rtvi_pickle_destroy(&pickle);
     return status;
 }

@@ -9,11 +9,38 @@
 
 #include "base/base_bytes.h"
 #include "index/flat.h"
+#include "index/flat_format.h"
 
 enum { TABLE = 64, ENTRY = 32, NUM_SECTIONS = 12, TABLE_END = 448 }; /* docs/formats.md */
 
+/* The last 8 of 64 bytes are the checksum of the others. */
+static void seal_record(uint8_t *record) { rtvi_store_le(record + 56, XXH3_64bits(record, 56), 8); }
+
+static void seal_extent(uint8_t *fields, const uint8_t *data, size_t size) {
+    const uint64_t offset = rtvi_load_le(fields, 8), length = rtvi_load_le(fields + 8, 8);
+    if (offset <= size && length <= size - offset) rtvi_store_le(fields + 16, XXH3_64bits(data + offset, (size_t)length), 8);
+}
+
+/* Format 1, from the inside out: names, manifest, roots, header. */
+static void seal_format1(uint8_t *data, size_t size) {
+    if (size < RTVI_FORMAT_BLOCKS) return;
+    for (uint64_t slot = 0; slot < 2; slot++) {
+        uint8_t *root = data + rtvi_root_offset(slot);
+        const uint64_t manifest = rtvi_load_le(root + 16, 8);
+        if (manifest < size && size - manifest >= RTVI_FORMAT_RECORD) seal_extent(data + manifest + 24, data, size);
+        seal_extent(root + 16, data, size);
+        seal_record(root);
+    }
+    memset(data + 40, 0, 8);
+    rtvi_store_le(data + 40, XXH3_64bits(data, RTVI_FORMAT_RECORD), 8);
+}
+
 /* Makes the checksums right, or no mutation would come further than to them. */
 static void seal(uint8_t *data, size_t size) {
+    if (size > 8 && data[8] == RTVI_FORMAT_VERSION) {
+        seal_format1(data, size);
+        return;
+    }
     if (size < TABLE_END) return;
     for (size_t i = 0; i < NUM_SECTIONS; i++) {
         uint8_t *entry = data + TABLE + i * ENTRY;

@@ -7,7 +7,7 @@ wants 0 "$retrieve" index pictures -o a.idx --model toy.rtv
 silent out
 says err "6 pictures"
 wants 0 "$retrieve" info a.idx --json
-is "$(json object items dimensions classes has_classes format)" "6	12	0	false	0"
+is "$(json object items dimensions classes has_classes format)" "6	12	0	false	1"
 wants 0 "$retrieve" model info toy.rtv --json
 fingerprint=$(json object fingerprint)
 wants 0 "$retrieve" info a.idx

@@ -221,7 +221,7 @@ static void asking(void **state) {
     assert_status(rtv_index_info_get(index, &info, &error), RTV_OK);
     assert_int_equal(info.count, 4);
     assert_int_equal(info.dim, DIM);
-    assert_int_equal(info.format, 0);
+    assert_int_equal(info.format, 1);
     assert_int_equal(info.num_classes, 2);
     assert_string_equal(info.fingerprint, "");
     assert_true(info.memory_bytes >= 4 * DIM * 4);

@@ -1,0 +1,190 @@
+/* flat_merge.c - the items of another index, a block at a time into one draft. */
+#include <string.h>
+
+#include "index/flat_score.h"
+#include "index/flat_state.h"
+
+#define BLOCK_FLOATS ((size_t)1 << 20)
+
+typedef struct merging {
+    rtvi_flat *flat;
+    const rtvi_snapshot *from;
+    int32_t *maps[2]; /* [num_names[kind]] this index's number of each named class of the other; -1: it keeps its own */
+    size_t num_names[2];
+    rtvi_strings names[2]; /* this index's, with the new ones */
+    size_t block_rows;
+    float *vectors; /* [block_rows][dim] */
+    int64_t *ids;   /* [block_rows], as what follows */
+    int32_t *classes, *predicted;
+    rtv_bytes *keys, *payloads;
+} merging;
+
+static void release(merging *m) {
+    const rtvi_env *env = m->flat->env;
+    for (size_t kind = 0; kind < 2; kind++) {
+        rtvi_free(env, m->maps[kind]);
+        rtvi_strings_destroy(env, &m->names[kind]);
+    }
+    rtvi_free(env, m->vectors);
+    rtvi_free(env, m->ids);
+    rtvi_free(env, m->classes);
+    rtvi_free(env, m->predicted);
+    rtvi_free(env, m->keys);
+    rtvi_free(env, m->payloads);
+}
+
+static int allocate(merging *m) {
+    const rtvi_env *env = m->flat->env;
+    const size_t rows = m->block_rows;
+    m->vectors = rtvi_alloc(env, rows, (size_t)m->flat->dim * sizeof *m->vectors);
+    m->ids = rtvi_alloc(env, rows, sizeof *m->ids);
+    m->classes = rtvi_alloc(env, rows, sizeof *m->classes);
+    m->predicted = rtvi_alloc(env, rows, sizeof *m->predicted);
+    m->keys = rtvi_alloc(env, rows, sizeof *m->keys);
+    m->payloads = rtvi_alloc(env, rows, sizeof *m->payloads);
+    return m->vectors && m->ids && m->classes && m->predicted && m->keys && m->payloads;
+}
+
+static int copy_strings(const rtvi_env *env, const rtvi_strings *from, rtvi_strings *to) {
+    size_t length;
+    if (!rtvi_strings_reserve(env, to, from->count, rtvi_strings_bytes(from))) return 0;
+    for (size_t i = 0; i < from->count; i++) {
+        const char *text = rtvi_strings_at(from, i, &length);
+        rtvi_strings_push(to, text, length);
+    }
+    return 1;
+}
+
+/* Both indexes' locks are held. */
+static int map_names(merging *m, const rtvi_strings *own, const rtvi_strings *other, size_t kind) {
+    const rtvi_env *env = m->flat->env;
+    rtvi_strings *names = &m->names[kind];
+    m->num_names[kind] = other->count;
+    m->maps[kind] = rtvi_alloc(env, other->count, sizeof *m->maps[kind]);
+    if (!m->maps[kind] || !copy_strings(env, own, names)) return 0;
+    for (size_t i = 0; i < other->count; i++) {
+        size_t length, at;
+        const char *name = rtvi_strings_at(other, i, &length);
+        m->maps[kind][i] = -1;
+        if (length == 0) continue;
+        at = rtvi_strings_find(names, name, length);
+        if (at == names->count) {
+            if (at >= INT32_MAX || !rtvi_strings_reserve(env, names, 1, length)) return 0;
+            rtvi_strings_push(names, name, length);
+        }
+        m->maps[kind][i] = (int32_t)at;
+    }
+    return 1;
+}
+
+static int32_t check_meta(const rtvi_meta *own, const rtvi_meta *other, rtv_error *error) {
+    if (!*own->fingerprint || !*other->fingerprint || strcmp(own->fingerprint, other->fingerprint) == 0) return RTV_OK;
+    return rtvi_error_set(error, RTV_E_MISMATCH, "index: merge: got items of model %.16s, expected model %.16s", other->fingerprint,
+                          own->fingerprint);
+}
+
+static int32_t prepare(merging *m, rtvi_flat *other, rtv_error *error) {
+    rtvi_meta meta; /* of the other, copied, so that never both locks are held */
+    int ok = 1;
+    int32_t status;
+    rtvi_meta_init(&meta);
+    pthread_mutex_lock(&other->lock);
+    m->from = other->current;
+    atomic_fetch_add(&other->current->references, 1);
+    memcpy(meta.fingerprint, other->meta.fingerprint, sizeof meta.fingerprint);
+    for (size_t kind = 0; kind < 2; kind++) ok = ok && copy_strings(m->flat->env, &other->meta.names[kind], &meta.names[kind]);
+    pthread_mutex_unlock(&other->lock);
+    /* Only changes write the names, and we are the one that is on. */
+    status = check_meta(&m->flat->meta, &meta, error);
+    for (size_t kind = 0; kind < 2 && status == RTV_OK; kind++)
+        ok = ok && map_names(m, &m->flat->meta.names[kind], &meta.names[kind], kind);
+    rtvi_meta_destroy(m->flat->env, &meta);
+    return status == RTV_OK && (!ok || !allocate(m)) ? rtvi_error_out_of_memory(error, "index", 0) : status;
+}
+
+static int32_t map_class(const merging *m, size_t kind, int32_t class_id) {
+    if (class_id < 0 || (size_t)class_id >= m->num_names[kind] || m->maps[kind][class_id] < 0) return class_id;
+    return m->maps[kind][class_id];
+}
+
+static void gather(const merging *m, const rtvi_run *run, size_t at) {
+    for (size_t i = 0; i < run->count; i++) {
+        const size_t row = run->first + i, to = at + i;
+        rtvi_score_vector(&m->from->rows, run->chunk->first_row + row, m->vectors + to * (size_t)m->flat->dim);
+        m->ids[to] = run->chunk->ids[row];
+        m->classes[to] = map_class(m, 0, run->chunk->classes[row]);
+        m->predicted[to] = map_class(m, 1, run->chunk->predicted[row]);
+        m->keys[to] = rtvi_segment_key(run->segment, row);
+        m->payloads[to] = rtvi_segment_payload(run->segment, row);
+    }
+}
+
+/* What is in a file may have been damaged since it was checked. */
+static int32_t check_block(merging *m, const rtvi_batch *batch, rtv_error *error) {
+    int32_t status = rtvi_flat_check_storable(m->flat, batch->vectors, batch->count, error);
+    if (status == RTV_OK) status = rtvi_flat_check_classes(batch->classes, batch->count, "class", error);
+    return status == RTV_OK ? rtvi_flat_check_classes(batch->predicted, batch->count, "predicted class", error) : status;
+}
+
+static int32_t append_all(merging *m, rtvi_snapshot **draft, int new_ids, int64_t *largest, rtv_error *error) {
+    rtvi_cursor cursor = {m->from, 0, m->from->rows.num_chunks, 0};
+    int32_t status = RTV_OK;
+    size_t count;
+    do {
+        rtvi_batch batch = {m->vectors, new_ids ? NULL : m->ids, NULL, m->keys, m->classes, m->predicted, m->payloads, 0};
+        rtvi_run run;
+        for (count = 0; count < m->block_rows && rtvi_cursor_next(&cursor, m->block_rows - count, &run); count += run.count)
+            gather(m, &run, count);
+        batch.count = count;
+        if (count > 0) status = check_block(m, &batch, error);
+        if (count > 0 && status == RTV_OK) status = rtvi_flat_check_ids(m->flat->env, *draft, &batch, *largest, 0, error);
+        if (count > 0 && status == RTV_OK) status = rtvi_flat_append(m->flat, draft, &batch, largest, error);
+    } while (count > 0 && status == RTV_OK);
+    return status;
+}
+
+static void take_names(merging *m) {
+    rtvi_flat *flat = m->flat;
+    pthread_mutex_lock(&flat->lock);
+    for (size_t kind = 0; kind < 2; kind++) {
+        const rtvi_strings old = flat->meta.names[kind];
+        flat->meta.names[kind] = m->names[kind];
+        m->names[kind] = old;
+    }
+    pthread_mutex_unlock(&flat->lock);
+    flat->meta_dirty = flat->dirty = 1;
+}
+
+static int32_t merge_locked(merging *m, rtvi_flat *other, int new_ids, rtv_error *error) {
+    rtvi_flat *flat = m->flat;
+    const uint64_t mark = flat->store ? rtvi_store_mark(flat->store) : 0;
+    int64_t largest = flat->largest_id;
+    rtvi_snapshot *draft = NULL;
+    int32_t status = prepare(m, other, error);
+    if (status == RTV_OK) status = rtvi_flat_draft(flat, &draft, error);
+    if (status == RTV_OK) status = append_all(m, &draft, new_ids, &largest, error);
+    if (status != RTV_OK) {
+        if (flat->store) rtvi_store_rewind(flat->store, mark);
+        rtvi_snapshot_release(draft);
+        return status;
+    }
+    take_names(m);
+    flat->uncommitted += (int64_t)m->from->rows.num_live;
+    flat->largest_id = largest;
+    rtvi_flat_show(flat, draft);
+    return RTV_OK;
+}
+
+int32_t rtvi_flat_merge(rtvi_flat *flat, rtvi_flat *other, int32_t new_ids, rtv_error *error) {
+    merging m = {.flat = flat};
+    int32_t status;
+    if (flat->dim != other->dim)
+        return rtvi_error_set(error, RTV_E_MISMATCH, "index: merge: got %d dimensions, expected %d", (int)other->dim, (int)flat->dim);
+    m.block_rows = BLOCK_FLOATS / (size_t)flat->dim + 1;
+    pthread_mutex_lock(&flat->writer);
+    status = merge_locked(&m, other, new_ids != 0, error);
+    pthread_mutex_unlock(&flat->writer);
+    rtvi_snapshot_release((rtvi_snapshot *)(uintptr_t)m.from);
+    release(&m);
+    return status == RTV_OK ? rtvi_error_clear(error) : status;
+}
