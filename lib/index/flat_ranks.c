@@ -318,8 +318,8 @@ static void settle_exactly(ranking *r, rank_lane *own, const doubt *d) {
 static void settle_doubts(ranking *r, rank_lane *own) {
     order_doubts(r, own);
     for (size_t i = 0, count; i < own->num_doubts; i += count) {
-        doubt *some[RTVI_NEAR_ROWS];
-        for (count = 0; count < RTVI_NEAR_ROWS && i + count < own->num_doubts; count++) {
+        doubt *some[RTVI_NEAR_ROWS] = {&own->doubts[own->order[i]]};
+        for (count = 1; count < RTVI_NEAR_ROWS && i + count < own->num_doubts; count++) {
             some[count] = &own->doubts[own->order[i + count]];
             if (some[count]->query != some[0]->query) break;
         }
