@@ -47,7 +47,8 @@ def build(settings: Optional[Dict[str, str]]) -> Path:
         folder = Path(given).resolve()
     else:
         folder = TOP / "build" / "wheel"
-        subprocess.run([str(TOP / "cmake/setup.sh")], check=True)
+        outside = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}  # pip hides itself from us by these
+        subprocess.run([str(TOP / "cmake/setup.sh")], check=True, env=outside)
         options = ["-DRTV_BUILD_PROGRAM=OFF", "-DRTV_BUILD_EXAMPLES=OFF", "-DRTV_BUILD_TESTS=OFF", "-DRTV_BUILD_BENCHMARKS=OFF"]
         subprocess.run(["cmake", "--preset", "release", "-S", str(TOP), "-B", str(folder), *options], check=True, cwd=TOP)
     subprocess.run(["cmake", "--build", str(folder), "--target", "python_library"], check=True)

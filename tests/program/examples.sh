@@ -67,3 +67,9 @@ says err "broken.png: "
 says out "made with 6 pictures"
 wants 1 "$BUILD/examples/quantize" program.rtv again.rtv pictures/ant/noto.png
 says err "got one that is quantized"
+wants 0 "$retrieve" index pictures -o classes.idx --model toy.rtv --class-from-folder
+wants 0 "$BUILD/examples/evaluate" classes.idx
+says out "recall@1 "
+says out "nothing similar below "
+wants 1 "$BUILD/examples/evaluate" program.idx
+says err "no item with a class"

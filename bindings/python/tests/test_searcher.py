@@ -60,7 +60,6 @@ class Searching(support.TestCase):
         self.refuses(KeyError, "enough", self.searcher.search, self.paths * 4, progress=stop)
         self.refuses(KeyError, "enough", self.searcher.add, self.paths * 4, progress=stop)
         self.assertEqual(len(self.index), 10)
-        self.refuses(libretrieve.BusyError, "", self.searcher.search, self.paths, progress=lambda *_: len(self.index))
 
     def test_the_index_has_to_be_the_models(self):
         foreign = Index.create(12)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, Callable, Optional, Union
 
 from . import _ffi
-from ._library import Owned, call, inside
+from ._library import call
+from .errors import RetrieveError
 
 #: A callable that gets (done, total), total None while unknown; or a tqdm bar; or tqdm's class, which makes the bar. To stop the work,
 #: raise an exception: it comes out of the call.
@@ -13,9 +14,9 @@ Progress = Union[Callable[[int, Optional[int]], object], Any, None]
 
 
 class Watch:
-    """The C side of a progress callback, around calls with some objects::
+    """The C side of a progress callback, around calls::
 
-        with Watch(progress, owned) as watch:
+        with Watch(progress) as watch:
             options.progress = watch.function
             watch.call(...)
 
@@ -23,33 +24,31 @@ class Watch:
     between two steps of the work.
     """
 
-    def __init__(self, progress: Progress, *objects: Owned) -> None:
+    def __init__(self, progress: Progress) -> None:
         if progress is not None and not callable(progress) and not hasattr(progress, "update"):
             raise TypeError(f"progress is a callable or a tqdm bar, not {type(progress).__name__}")
         is_bar = hasattr(progress, "update")
         self._own_bar: Any = progress() if is_bar and isinstance(progress, type) else None
         self._bar: Any = self._own_bar if self._own_bar is not None else progress if is_bar else None
         self._progress: Any = progress if self._bar is None else None
-        self._objects = objects
         self._raised: Optional[BaseException] = None
         #: Work in parts: what was done before this part, and the whole, -1 while unknown.
         self.before = 0
         self.whole: Optional[int] = None
-        self.function = _ffi.rtv_progress_fn(self.guard(self._step))
+        self.step = self.guard(self._step)
+        self.function = _ffi.rtv_progress_fn(self.step)
 
-    def guard(self, function: Callable[..., int]) -> Callable[..., int]:
-        """The function as C may call it: 1 when it raises, and the exception is kept."""
+    def guard(self, function: Callable[..., int], otherwise: int = 1) -> Callable[..., int]:
+        """The function as C may call it: `otherwise` when it raises, and the exception is kept; nothing more is asked of it then."""
 
         def guarded(*arguments: Any) -> int:
-            inside.objects.extend(self._objects)
+            if self._raised is not None:
+                return otherwise
             try:
                 return function(*arguments)
             except BaseException as error:  # also KeyboardInterrupt and SystemExit: there is no way through C's frames
-                if self._raised is None:
-                    self._raised = error
-                return 1
-            finally:
-                del inside.objects[len(inside.objects) - len(self._objects) :]
+                self._raised = error
+                return otherwise
 
         return guarded
 
@@ -67,17 +66,20 @@ class Watch:
 
     def call(self, function: Callable[..., int], *arguments: Any, file: Optional[str] = None) -> None:
         """`call`, with the callback's exception in place of the CANCELLED that it caused; also when the work was done all the same."""
+        failed: Optional[BaseException] = None
         try:
             call(function, *arguments, file=file)
-        finally:
-            raised, self._raised = self._raised, None
-            if raised is not None:
-                raise raised
+        except RetrieveError as error:
+            failed = error
+        raised, self._raised = self._raised or failed, None
+        if raised is not None:
+            raise raised
 
     def __enter__(self) -> Watch:
         return self
 
     def __exit__(self, *_: object) -> None:
+        del self.step
         self.function = _ffi.rtv_progress_fn()  # the callback refers to this object: an end to the circle
         if self._own_bar is not None:
             self._own_bar.close()

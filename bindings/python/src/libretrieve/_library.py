@@ -5,12 +5,11 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
-import threading
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Union
+from typing import Any, Callable, Dict, Iterable, Iterator, Optional, Union
 
 from . import _ffi
-from .errors import BusyError, ClosedError, from_status
+from .errors import ClosedError, from_status
 
 Path_ = Union[str, "os.PathLike[str]"]
 
@@ -118,16 +117,6 @@ def fields(struct: ctypes.Structure, names: Iterable[str]) -> Dict[str, Any]:
     return {name: value.decode("utf-8", "replace") if isinstance(value, bytes) else value for name, value in values.items()}
 
 
-class Inside(threading.local):
-    """The objects that this thread is calling, which its callbacks must not use."""
-
-    def __init__(self) -> None:
-        self.objects: List[Owned] = []
-
-
-inside = Inside()
-
-
 class Owned:
     """A reference to an object of the library, given back when nobody holds this one any more: not while a call still runs with it,
     whoever closes meanwhile."""
@@ -158,8 +147,6 @@ class Handle:
         owned = self._owned
         if owned is None:
             raise ClosedError(f"{type(self).__name__} is closed")
-        if inside.objects and owned in inside.objects:
-            raise BusyError(f"{type(self).__name__} is used from inside a callback of its own call")
         return owned
 
     @property

@@ -75,7 +75,7 @@ def is_one(value: object) -> bool:
     return bool(array.ndim == 3 or (array.ndim == 2 and array.dtype == np.uint8))
 
 
-def chunks(pictures: Any) -> Iterator[List[Any]]:
+def chunks(pictures: Any, size: int = CHUNK) -> Iterator[List[Any]]:
     """One picture or many, in lists."""
     if is_one(pictures):
         yield [pictures]
@@ -90,7 +90,7 @@ def chunks(pictures: Any) -> Iterator[List[Any]]:
         raise TypeError(f"pictures are paths, bytes, arrays or PIL images, not {type(pictures).__name__}")
     iterator = iter(pictures)
     while True:
-        part = list(itertools.islice(iterator, CHUNK))
+        part = list(itertools.islice(iterator, size))
         if not part:
             return
         yield part

@@ -25,6 +25,7 @@ __all__ = [
     "MissingFileError",
     "NotFoundError",
     "OutOfMemoryError",
+    "PresentFileError",
     "RetrieveError",
     "StateError",
     "UnsupportedError",
@@ -115,6 +116,10 @@ class FileError(RetrieveError, OSError):
 
 class MissingFileError(FileError, FileNotFoundError):
     """There is no such file."""
+
+
+class PresentFileError(FileError, FileExistsError):
+    """There is such a file already."""
 
 
 class DeniedFileError(FileError, PermissionError):
@@ -226,6 +231,8 @@ def from_status(error: _ffi.rtv_error, file: Optional[str] = None, index: Option
     kind = _CLASSES.get(error.status, RetrieveError)
     if kind is FileError and error.os_error == errno.ENOENT:
         kind = MissingFileError
+    elif kind is FileError and error.os_error == errno.EEXIST:
+        kind = PresentFileError
     elif kind is FileError and error.os_error in (errno.EACCES, errno.EPERM):
         kind = DeniedFileError
     return kind(

@@ -139,9 +139,10 @@ class Model(Handle):
         descriptors = model.embed(["a.jpg", "b.jpg"])       # float32 [2, d], of unit length
     """
 
-    __slots__ = ("_decoder", "_info")
+    __slots__ = ("_decoder", "_info", "_runtime")
     _decoder: Optional[_Decoder]
     _info: ModelInfo
+    _runtime: Optional[Owned]
 
     def __init__(self) -> None:
         raise TypeError("use Model.load(...) or Model.from_checkpoint(...)")
@@ -305,6 +306,7 @@ class Model(Handle):
     def _wrap(cls, pointer: ctypes.c_void_p, decoder: Optional[_Decoder], runtime: Optional[Owned]) -> Model:
         model = cls.__new__(cls)
         model._decoder = decoder
+        model._runtime = runtime
         model._take(pointer, lib.rtv_model_free, (decoder, runtime))
         model._info = _info(model._use())
         return model
@@ -360,24 +362,26 @@ class Model(Handle):
         RetrieveError
             For the first picture that fails; `index` and `file` tell which. `describe` goes on instead.
         """
-        embedding = self.describe(pictures, mode=mode, progress=progress, _strict=True)
-        return embedding.descriptors
+        return self._describe(pictures, mode, progress, strict=True).descriptors
 
-    def describe(self, pictures: Pictures, *, mode: str = "auto", progress: Progress = None, _strict: bool = False) -> Embedding:
+    def describe(self, pictures: Pictures, *, mode: str = "auto", progress: Progress = None) -> Embedding:
         """Descriptors and predicted classes of pictures; one that fails leaves zeros and its exception in `Embedding.errors`.
 
         The parameters are those of `embed`.
         """
+        return self._describe(pictures, mode, progress, strict=False)
+
+    def _describe(self, pictures: Pictures, mode: str, progress: Progress, *, strict: bool) -> Embedding:
         owned = self._use()
         results: List[Embedding] = []
-        with Watch(progress, owned) as watch:
+        with Watch(progress) as watch:
             options = initialised(_ffi.rtv_embed_options, lib.rtv_embed_options_init_sized)
             options.mode = choice(_MODES, mode, "mode")
             options.progress = watch.function
             whole = _pictures.count(pictures)
             watch.whole = -1 if whole is None else whole
             for part in _pictures.chunks(pictures):
-                results.append(self._describe_part(owned, part, options, watch, _strict))
+                results.append(self._describe_part(owned, part, options, watch, strict))
                 watch.before += len(part)
         return _join(results, self.dim)
 

@@ -9,7 +9,7 @@ from . import _ffi, _pictures
 from ._callbacks import Progress, Watch
 from ._library import Handle, call, lib
 from ._pictures import Pictures
-from .index import Class, Index, IndexNames, Items, hit_arrays, search_options
+from .index import Accept, Class, Index, IndexNames, Items, Options, hit_arrays
 from .model import _MODES, Embedding, Model, ResultArrays, _join
 from .results import SearchResult
 from .runtime import choice, initialised
@@ -64,6 +64,8 @@ class Searcher(Handle):
         own_class: bool = False,
         min_score: Optional[float] = None,
         exclude_ids: Optional[IdsLike] = None,
+        only_ids: Optional[IdsLike] = None,
+        accept: Optional[Accept] = None,
         mode: str = "auto",
         on_error: str = "raise",
         progress: Progress = None,
@@ -74,7 +76,7 @@ class Searcher(Handle):
         ----------
         pictures : picture, or iterable of pictures
             As for `Model.embed`.
-        k, class_id, predicted_class, min_score, exclude_ids
+        k, class_id, predicted_class, min_score, exclude_ids, only_ids, accept
             As for `Index.search`.
         own_class : bool
             Only items that are predicted as the class that is predicted for the query.
@@ -90,33 +92,33 @@ class Searcher(Handle):
         queries = _pictures.as_list(pictures)
         count = len(queries)
         hits, counts = hit_arrays(count, k)
-        options, kept = search_options(self._index, class_id, predicted_class, min_score, exclude_ids, count)
-        if own_class:
-            options.predicted_class = _ffi.RTV_PREDICTED_OWN
-        options.mode = choice(_MODES, mode, "mode")
         errors: List[Any] = []
-        with Watch(progress, owned, self._index) as watch:
-            options.progress = watch.function
-            watch.whole = count
+        given = (class_id, predicted_class, min_score, exclude_ids, only_ids, accept, progress)
+        with Options(self._index, count, *given) as options:
+            if own_class:
+                options.struct.predicted_class = _ffi.RTV_PREDICTED_OWN
+            options.struct.mode = choice(_MODES, mode, "mode")
+            options.watch.whole = count
             for part in _pictures.chunks(queries):
-                first = watch.before
+                first = options.first
                 block = _pictures.Block(part)
                 result = ResultArrays(block.count, self._dim)
-                if kept is not None:
-                    options.exclude_ids = kept[first:].ctypes.data
-                watch.call(
+                if options.exclude_ids is not None:
+                    options.struct.exclude_ids = options.exclude_ids[first:].ctypes.data
+                options.call(
                     lib.rtv_searcher_search,
                     owned.address,
                     block.byref(),
                     block.count,
                     k,
-                    ctypes.byref(options),
+                    options.byref(),
                     hits[first:].ctypes.data,
                     counts[first:].ctypes.data,
                     ctypes.byref(result.embedding),
                 )
                 errors += result.take(part, first, bool(strict), self._decoder).errors
-                watch.before += len(part)
+                options.first += len(part)
+                options.watch.before = options.first
         return SearchResult(hits, counts, IndexNames(self._index), queries, errors)
 
     def add(
@@ -150,7 +152,7 @@ class Searcher(Handle):
         names = [_pictures.name(picture) for picture in whole] if keys is None else list(keys)
         items = Items(len(whole), ids, names, classes)  # checked before anything is done
         results: List[Embedding] = []
-        with Watch(progress, owned, self._index) as watch:
+        with Watch(progress) as watch:
             options = initialised(_ffi.rtv_embed_options, lib.rtv_embed_options_init_sized)
             options.mode = choice(_MODES, mode, "mode")
             options.progress = watch.function
