@@ -1,7 +1,8 @@
 /* bench_latency.c - one picture at a time through the public interface, driven line by line so that a script can take turns with others.
  *
- *     bench_latency MODEL THREADS      prints "load MS": from nothing to the first descriptor, then "rss KIB": resident memory above the
- *                                      process before it; then, for each line read, runs once and prints the milliseconds */
+ *     bench_latency MODEL THREADS [STREAMS]    prints "load MS": from nothing to the first descriptor, then "rss KIB": resident memory
+ * above the process before it; then, for each line read, runs once and prints the milliseconds a picture: one over all threads, or (STREAMS
+ * above 0) a batch, one picture a thread */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,6 +32,8 @@ static void need(int32_t status, const rtv_error *error) {
     exit(1);
 }
 
+enum { BATCH = 8 }; /* pictures a stream */
+
 int main(int argc, char **argv) {
     const long before_kib = resident_kib();
     const double start = now_ms();
@@ -39,13 +42,14 @@ int main(int argc, char **argv) {
     rtv_model *model = NULL;
     rtv_model_info info = {.struct_size = sizeof info};
     rtv_embedding result = {.struct_size = sizeof result};
-    rtv_picture picture;
+    rtv_picture *pictures;
     rtv_error error;
     float *input;
     size_t count;
     char line[16];
-    if (argc != 3) {
-        fprintf(stderr, "usage: bench_latency MODEL THREADS\n");
+    const int64_t batch = argc == 4 && atoi(argv[3]) > 0 ? BATCH * atoi(argv[3]) : 1;
+    if (argc < 3 || argc > 4) {
+        fprintf(stderr, "usage: bench_latency MODEL THREADS [STREAMS]\n");
         return 2;
     }
     rtv_runtime_options_init(&options);
@@ -55,20 +59,22 @@ int main(int argc, char **argv) {
     need(rtv_model_info_get(model, &info, &error), &error);
     count = 3 * (size_t)info.input_width * (size_t)info.input_height;
     input = malloc(count * sizeof *input);
-    result.descriptors = malloc((size_t)info.descriptor_dim * sizeof(float));
-    if (!input || !result.descriptors) return 1;
+    pictures = malloc((size_t)batch * sizeof *pictures);
+    result.descriptors = malloc((size_t)(batch * info.descriptor_dim) * sizeof(float));
+    if (!input || !pictures || !result.descriptors) return 1;
     for (size_t i = 0; i < count; i++) input[i] = (float)(i * 2654435761u >> 8 & 0xffff) / 32768.0f - 1.0f;
-    rtv_picture_from_tensor(&picture, input, count);
-    need(rtv_model_embed(model, &picture, 1, NULL, &result, &error), &error);
+    for (int64_t i = 0; i < batch; i++) rtv_picture_from_tensor(&pictures[i], input, count);
+    need(rtv_model_embed(model, pictures, 1, NULL, &result, &error), &error);
     printf("load %.3f\nrss %ld\n", now_ms() - start, resident_kib() - before_kib);
     fflush(stdout);
     while (fgets(line, sizeof line, stdin)) {
         const double before = now_ms();
-        need(rtv_model_embed(model, &picture, 1, NULL, &result, &error), &error);
-        printf("%.3f\n", now_ms() - before);
+        need(rtv_model_embed(model, pictures, batch, NULL, &result, &error), &error);
+        printf("%.3f\n", (now_ms() - before) / (double)batch);
         fflush(stdout);
     }
     free(result.descriptors);
+    free(pictures);
     free(input);
     rtv_model_free(model);
     rtv_runtime_free(runtime);

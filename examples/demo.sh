@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # demo.sh - from a fresh clone to the most similar pictures: sets up, builds, indexes examples/gallery, searches it with pictures that are
-# not in it (examples/queries), and writes a contact sheet; then quantizes the model and searches again, in int8.
+# not in it (examples/queries), evaluates it, and writes a contact sheet; then quantizes the model and searches again, in int8.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 out=build/demo
@@ -35,6 +35,9 @@ run $program search $index examples/queries/chipmunk/fluent.png -k 6 --table
 
 # The same from C, in thirty lines.
 run $out/examples/nearest examples/models/cgd-resnet50-sg.safetensors $index examples/queries/sailboat/fluent.png
+
+# How good the index is at finding its own classes, each picture among all the others.
+run $program eval $index --k 1,2,4,8 --hardest 3 --table
 
 # All 62 queries at once: how many find their own kind, and how long one takes.
 run $program search $index examples/queries -k 5 --class-from-folder --html $sheet --table >$out/hits.txt

@@ -2,10 +2,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "class_list.h"
 #include "commands.h"
 #include "compare_print.h"
-#include "files.h"
+#include "labelled.h"
 #include "progress.h"
 #include "session.h"
 
@@ -20,10 +19,7 @@ static const option_spec options[] = {
 typedef struct comparing {
     const arguments *args;
     session sessions[2]; /* on the threads of the first */
-    file_list files;
-    class_list names;
-    rtv_picture *pictures; /* [files.count] */
-    int32_t *classes;      /* [files.count] */
+    labelled pictures;
     int64_t k[RTV_DRIFT_MOST_K];
     progress bar;
     rtv_drift_options how;
@@ -61,26 +57,12 @@ static int open_models(comparing *c) {
     return session_load(&c->sessions[1], c->args->positional[1]);
 }
 
-static void take_pictures(comparing *c) {
-    for (int i = 2; i < c->args->count; i++) files_add(&c->files, c->args->positional[i]);
-    class_list_from_folders(&c->names, c->files.paths, c->files.count);
-    c->pictures = allocate(c->files.count, sizeof *c->pictures);
-    c->classes = allocate(c->files.count, sizeof *c->classes);
-    for (size_t i = 0; i < c->files.count; i++) {
-        char *name = files_folder_name(c->files.paths[i]);
-        rtv_picture_from_path(&c->pictures[i], c->files.paths[i]);
-        c->classes[i] = class_list_find(&c->names, name);
-        free(name);
-    }
-    c->how.classes = c->classes;
-}
-
 static int show(const comparing *c, const rtv_drift *drift) {
     const compare_subject subject = {
-        drift, {&c->sessions[0].info, &c->sessions[1].info}, c->args->positional, c->files.paths, c->how.k ? c->how.k[0] : 1};
+        drift, {&c->sessions[0].info, &c->sessions[1].info}, c->args->positional, c->pictures.files.paths, c->how.k ? c->how.k[0] : 1};
     const int code = c->args->values[OPT_JSON] ? compare_print_json(&subject) : compare_print_table(&subject);
-    files_tell_skipped(&c->files);
-    return code == STATUS_OK && c->files.num_unreadable > 0 ? STATUS_PARTIAL : code;
+    files_tell_skipped(&c->pictures.files);
+    return code == STATUS_OK && c->pictures.files.num_unreadable > 0 ? STATUS_PARTIAL : code;
 }
 
 static int compare(comparing *c) {
@@ -89,14 +71,12 @@ static int compare(comparing *c) {
     int code = read_options(c);
     if (code == STATUS_OK) code = open_models(c);
     if (code != STATUS_OK) return code;
-    take_pictures(c);
-    if (c->files.count == 0) {
-        message("no pictures in %s", c->args->positional[2]);
-        return STATUS_ERROR;
-    }
-    progress_begin(&c->bar, "comparing", 2 * (int64_t)c->files.count + c->how.layer_pictures);
-    code = rtv_drift_measure(c->sessions[0].model, c->sessions[1].model, c->pictures, (int64_t)c->files.count, &c->how, &drift, &error) ==
-                   RTV_OK
+    code = labelled_read(&c->pictures, (const char *const *)c->args->positional + 2, c->args->count - 2);
+    if (code != STATUS_OK) return code;
+    c->how.classes = c->pictures.classes;
+    progress_begin(&c->bar, "comparing", 2 * (int64_t)c->pictures.files.count + c->how.layer_pictures);
+    code = rtv_drift_measure(c->sessions[0].model, c->sessions[1].model, c->pictures.pictures, (int64_t)c->pictures.files.count, &c->how,
+                             &drift, &error) == RTV_OK
                ? STATUS_OK
                : fail(NULL, &error);
     progress_clear();
@@ -112,10 +92,7 @@ static int run(const arguments *args) {
     c.args = args;
     interrupt_watch();
     code = compare(&c);
-    free(c.pictures);
-    free(c.classes);
-    class_list_destroy(&c.names);
-    files_destroy(&c.files);
+    labelled_destroy(&c.pictures);
     c.sessions[1].runtime = NULL; /* the first one's */
     session_close(&c.sessions[1]);
     session_close(&c.sessions[0]);

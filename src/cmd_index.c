@@ -9,18 +9,26 @@
 #include "class_list.h"
 #include "commands.h"
 #include "files.h"
+#include "listed.h"
 #include "output.h"
 #include "progress.h"
 #include "session.h"
 #include "text.h"
 
-enum { OPT_OUTPUT, OPT_CLASS, OPT_MODEL, OPT_THREADS };
+enum { OPT_OUTPUT, OPT_CLASS, OPT_LIST, OPT_FORMAT, OPT_SPLIT, OPT_MODEL, OPT_THREADS };
 static const option_spec options[] = {
     [OPT_OUTPUT] = {"output", 'o', "INDEX", "index file to write; an old one is replaced at the end", 1},
     [OPT_CLASS] = {"class-from-folder", 'c', NULL, "each picture's class is the name of the folder that holds it", 0},
+    [OPT_LIST] = {"list", 'l', "FILE", "take the pictures and classes of this list, whose paths begin in FOLDER", 0},
+    [OPT_FORMAT] = {"format", 0, "sop|cub|cars|inshop|csv",
+                    "of the list: Stanford Online Products (Ebay_test.txt), CUB-200-2011 (its folder), Cars-196 (cars_annos.mat), In-shop "
+                    "(list_eval_partition.txt), or CSV with the columns path, class, split",
+                    0},
+    [OPT_SPLIT] = {"split", 0, "train|test|query|gallery", "only this part of the list (default: all)", 0},
     [OPT_MODEL] = OPTION_MODEL,
     [OPT_THREADS] = OPTION_THREADS,
 };
+static const listed_options list_options = {OPT_LIST, OPT_FORMAT, OPT_SPLIT};
 
 enum { BATCH = 256 };
 
@@ -28,6 +36,7 @@ typedef struct indexing {
     session session;
     file_list files;
     class_list classes;
+    int32_t *labels; /* [files.count], NULL for no classes */
     rtv_index *index;
     rtv_searcher *searcher;
     int64_t failed;
@@ -40,6 +49,7 @@ static void drop_bad_names(indexing *work) {
     for (size_t i = 0; i < work->files.count; i++) {
         char *path = work->files.paths[i];
         if (text_is_clean(path)) {
+            if (work->labels) work->labels[kept] = work->labels[i];
             work->files.paths[kept++] = path;
             continue;
         }
@@ -51,7 +61,7 @@ static void drop_bad_names(indexing *work) {
 }
 
 /* The names of the model's own classes go along, so that hits can be shown without the model. */
-static int set_class_names(indexing *work, int from_folder) {
+static int set_class_names(indexing *work) {
     int64_t count = work->session.info.num_classes;
     const char **predicted = allocate((size_t)count, sizeof *predicted);
     rtv_error error = {0};
@@ -61,16 +71,15 @@ static int set_class_names(indexing *work, int from_folder) {
         if (!predicted[i]) has_all = 0;
     }
     if (has_all) rtv_index_set_class_names(work->index, RTV_CLASSES_PREDICTED, predicted, count, &error);
-    if (error.status == RTV_OK && from_folder && work->classes.count > 0)
+    if (error.status == RTV_OK && work->classes.count > 0)
         rtv_index_set_class_names(work->index, RTV_CLASSES_LABEL, (const char *const *)work->classes.names, (int64_t)work->classes.count,
                                   &error);
     free(predicted);
     return error.status == RTV_OK ? STATUS_OK : fail(NULL, &error);
 }
 
-static int add_all(indexing *work, int from_folder) {
+static int add_all(indexing *work) {
     const char *const *paths = (const char *const *)work->files.paths;
-    int32_t *labels = allocate(BATCH, sizeof *labels);
     batch b;
     progress bar;
     rtv_embed_options how;
@@ -83,13 +92,8 @@ static int add_all(indexing *work, int from_folder) {
     how.progress_user = &bar;
     progress_begin(&bar, "indexing", (int64_t)work->files.count);
     for (size_t at = 0; at < work->files.count && code == STATUS_OK; at += (size_t)b.count) {
-        rtv_items items = {.struct_size = sizeof items, .keys = paths + at, .classes = from_folder ? labels : NULL};
+        rtv_items items = {.struct_size = sizeof items, .keys = paths + at, .classes = work->labels ? work->labels + at : NULL};
         batch_fill(&b, paths + at, (int64_t)(work->files.count - at));
-        for (int64_t i = 0; from_folder && i < b.count; i++) {
-            char *name = files_folder_name(b.paths[i]);
-            labels[i] = class_list_find(&work->classes, name);
-            free(name);
-        }
         if (rtv_searcher_add(work->searcher, b.pictures, b.count, &items, &how, &b.result, &error) != RTV_OK) code = fail(NULL, &error);
         if (code != STATUS_OK) break;
         progress_advance(&bar, b.count);
@@ -99,7 +103,6 @@ static int add_all(indexing *work, int from_folder) {
     progress_clear();
     work->seconds = clock_seconds() - bar.started;
     batch_destroy(&b);
-    free(labels);
     return code;
 }
 
@@ -122,27 +125,46 @@ static void tell_result(const indexing *work, const char *folder, const char *pa
     if (stat(path, &file) != 0) memset(&file, 0, sizeof file);
     note("%s: %s %s, %s, made in %s", path, text_count(&a, info.count), info.count == 1 ? "picture" : "pictures",
          text_bytes(&b, (double)file.st_size), text_duration(&c, work->seconds));
-    if (work->classes.count > 0) note("%s classes from folder names", text_count(&a, (int64_t)work->classes.count));
+    if (work->classes.count > 0) note("%s classes", text_count(&a, (int64_t)work->classes.count));
+}
+
+static void label_from_folders(indexing *work) {
+    class_list_from_folders(&work->classes, work->files.paths, work->files.count);
+    work->labels = allocate(work->files.count, sizeof *work->labels);
+    for (size_t i = 0; i < work->files.count; i++) {
+        char *name = files_folder_name(work->files.paths[i]);
+        work->labels[i] = class_list_find(&work->classes, name);
+        free(name);
+    }
+}
+
+/* The pictures and, where they are wanted, their classes. */
+static int choose_pictures(indexing *work, const arguments *args) {
+    const char *folder = args->positional[0];
+    int code = STATUS_OK;
+    if (args->values[OPT_LIST])
+        code = listed_read(args, &list_options, folder, &work->files, &work->classes, &work->labels);
+    else
+        files_add(&work->files, folder);
+    work->failed = work->files.num_unreadable;
+    drop_bad_names(work);
+    if (args->values[OPT_CLASS]) label_from_folders(work);
+    return code;
 }
 
 static int build(indexing *work, const arguments *args) {
-    const char *folder = args->positional[0], *path = args->values[OPT_OUTPUT];
-    int from_folder = args->values[OPT_CLASS] != NULL;
+    const char *path = args->values[OPT_OUTPUT];
     rtv_error error;
     int code = session_open(&work->session, args, args->values[OPT_MODEL], OPT_THREADS);
+    if (code == STATUS_OK) code = choose_pictures(work, args);
     if (code == STATUS_OK) code = open_empty_index(work);
-    if (code != STATUS_OK) return code;
-    files_add(&work->files, folder);
-    work->failed = work->files.num_unreadable;
-    drop_bad_names(work);
-    if (from_folder) class_list_from_folders(&work->classes, work->files.paths, work->files.count);
-    code = set_class_names(work, from_folder);
-    if (code == STATUS_OK) code = add_all(work, from_folder);
+    if (code == STATUS_OK) code = set_class_names(work);
+    if (code == STATUS_OK) code = add_all(work);
     if (code == STATUS_OK && interrupted()) code = STATUS_INTERRUPTED;
     if (code == STATUS_INTERRUPTED) message("interrupted; %s is as it was", path);
     if (code != STATUS_OK) return code;
     if (rtv_index_save(work->index, path, &error) != RTV_OK) return fail(path, &error);
-    tell_result(work, folder, path);
+    tell_result(work, args->positional[0], path);
     return work->failed > 0 ? STATUS_PARTIAL : STATUS_OK;
 }
 
@@ -162,12 +184,17 @@ static int run(const arguments *args) {
         message_for_file(args->positional[0], strerror(os_error));
         return STATUS_ERROR;
     }
+    code = listed_check(args, &list_options);
+    if (code == STATUS_OK && args->values[OPT_LIST] && args->values[OPT_CLASS])
+        code = usage_error(args, "--list and --class-from-folder exclude each other");
+    if (code != STATUS_OK) return code;
     if (output_check(args->values[OPT_OUTPUT], OUTPUT_REGULAR) != STATUS_OK) return STATUS_ERROR;
     interrupt_watch();
     code = build(&work, args);
     rtv_searcher_free(work.searcher);
     rtv_index_free(work.index);
     class_list_destroy(&work.classes);
+    free(work.labels);
     files_destroy(&work.files);
     session_close(&work.session);
     return code;
@@ -185,7 +212,10 @@ const command command_index = {
         "Pictures are the files named .jpg .jpeg .jpe .jfif .png in FOLDER and below; hidden ones are left out, links to folders are not "
         "followed. They are added in sorted order, so the same folder gives the same index. A picture's key is its path as `find FOLDER` "
         "prints it: search from the same place and hits open as they stand. A picture that cannot be read is named on standard error and "
-        "left out; the exit code is then 3. Ctrl-C leaves an old INDEX as it is.",
-    .example = "  retrieve index photos -o photos.idx --class-from-folder\n",
+        "left out; the exit code is then 3. With --list, only the pictures that it names, in its order. Ctrl-C leaves an old INDEX as it "
+        "is.",
+    .example =
+        "  retrieve index photos -o photos.idx --class-from-folder\n"
+        "  retrieve index CUB_200_2011 -o cub.idx --list CUB_200_2011 --format cub --split test\n",
     .run = run,
 };

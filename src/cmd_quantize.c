@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "commands.h"
+#include "control.h"
 #include "files.h"
 #include "json_text.h"
 #include "output.h"
@@ -27,6 +28,8 @@ enum {
     OPT_CONFIG,
     OPT_STATISTICS,
     OPT_SAVE,
+    OPT_CONTROL,
+    OPT_MAX_DROP,
     OPT_LAYERS,
     OPT_JSON,
     OPT_THREADS
@@ -44,6 +47,9 @@ static const option_spec options[] = {
     [OPT_CONFIG] = {"config", 0, "JSON", "a file with settings (docs/quantization.md); the other options count more", 0},
     [OPT_STATISTICS] = {"statistics", 0, "FILE", "statistics of the same pictures instead of running them", 0},
     [OPT_SAVE] = {"save-statistics", 0, "FILE", "write what was learned about the activations", 0},
+    [OPT_CONTROL] = {"accuracy-control", 0, "FOLDER",
+                     "return layers to float32 until little enough recall is lost on these labelled pictures", 0},
+    [OPT_MAX_DROP] = {"max-drop", 0, "POINTS", "of recall@1, 2, 4, 8 each (default: 0.16)", 0},
     [OPT_LAYERS] = {"layers", 'l', NULL, "list what every layer runs in, and why", 0},
     [OPT_JSON] = {"json", 'j', NULL, "print JSON", 0},
     [OPT_THREADS] = OPTION_THREADS,
@@ -66,6 +72,8 @@ typedef struct quantizing {
     rtv_quantizer *quantizer;
     rtv_model *result;
     progress bar;
+    control control;
+    double max_drop;
     int64_t samples, added, failed;
     double seconds;
 } quantizing;
@@ -137,6 +145,10 @@ static int read_options(quantizing *q) {
     int code;
     q->samples = 300;
     code = options_integer(args, OPT_SAMPLES, 1, 32768, &q->samples);
+    q->max_drop = 0.16;
+    if (code == STATUS_OK) code = options_number(args, OPT_MAX_DROP, &q->max_drop);
+    if (code == STATUS_OK && args->values[OPT_MAX_DROP] && !args->values[OPT_CONTROL])
+        code = usage_error(args, "--max-drop goes with --accuracy-control");
     if (code == STATUS_OK && args->values[OPT_STATISTICS] && args->values[OPT_SAVE])
         code = usage_error(args, "--statistics and --save-statistics exclude each other");
     if (code == STATUS_OK) code = make_json(q);
@@ -193,17 +205,22 @@ static int add_pictures(quantizing *q) {
     return code;
 }
 
+static int make_model(quantizing *q) {
+    const char *folder = q->args->values[OPT_CONTROL];
+    rtv_error error;
+    if (folder) return control_finish(&q->control, q->quantizer, folder, q->max_drop, &q->result);
+    return rtv_quantizer_finish(q->quantizer, NULL, &q->result, &error) == RTV_OK ? STATUS_OK : fail(NULL, &error);
+}
+
 static int finish(quantizing *q) {
     const arguments *args = q->args;
     const char *save = args->values[OPT_SAVE];
     rtv_error error;
     int code = STATUS_OK;
     progress_begin(&q->bar, "quantizing", 1);
-    if (save && rtv_quantizer_save_statistics(q->quantizer, save, &error) != RTV_OK)
-        code = fail(save, &error);
-    else if (rtv_quantizer_finish(q->quantizer, NULL, &q->result, &error) != RTV_OK)
-        code = fail(NULL, &error);
-    else if (rtv_model_save(q->result, args->values[OPT_OUTPUT], &error) != RTV_OK)
+    if (save && rtv_quantizer_save_statistics(q->quantizer, save, &error) != RTV_OK) code = fail(save, &error);
+    if (code == STATUS_OK) code = make_model(q);
+    if (code == STATUS_OK && rtv_model_save(q->result, args->values[OPT_OUTPUT], &error) != RTV_OK)
         code = fail(args->values[OPT_OUTPUT], &error);
     progress_clear();
     return code;
@@ -292,6 +309,7 @@ static void print_json(const quantizing *q, const rtv_model_info *info, const la
     json_add_text(object, "fingerprint", info->fingerprint);
     json_add_text(object, "parent", info->parent);
     for (int64_t i = 0; i < l->count; i++) cJSON_AddItemToArray(layers, layer_json(&l->layers[i]));
+    if (q->control.num_steps > 0) cJSON_AddItemToObject(object, "accuracy", control_json(&q->control));
     cJSON_AddItemToObject(object, "layers", layers);
     json_print_object(object);
 }
@@ -305,6 +323,7 @@ static int tell(const quantizing *q) {
     if (code == STATUS_OK && q->args->values[OPT_JSON])
         print_json(q, &info, &layers);
     else if (code == STATUS_OK) {
+        if (q->control.num_steps > 0) control_print(&q->control);
         if (q->args->values[OPT_LAYERS]) print_layers(&layers);
         print_table(q, &info, &layers);
     }
@@ -341,6 +360,7 @@ static int run(const arguments *args) {
     if (code == STATUS_INTERRUPTED) message("interrupted; nothing was written");
     rtv_quantizer_free(q.quantizer);
     rtv_model_free(q.result);
+    control_destroy(&q.control);
     scopes_destroy(&q.ignored);
     files_destroy(&q.files);
     free(q.json);

@@ -1,5 +1,6 @@
 /* cmd_search.c - retrieve search: the most similar pictures of an index. */
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,7 +34,8 @@ static const option_spec options[] = {
     [OPT_K] = {"top", 'k', "N", "hits for each picture (default: 10)", 0},
     [OPT_CLASS] = {"class", 0, "NAME|predicted",
                    "only items of this class; \"predicted\": only items that the model takes for the same as the query", 0},
-    [OPT_MIN_SCORE] = {"min-score", 's', "X", "only hits with at least this score", 0},
+    [OPT_MIN_SCORE] = {"min-score", 's', "X|index", "only hits with at least this score; \"index\": the one that `retrieve eval` stored",
+                       0},
     [OPT_EXCLUDE] = {"exclude-self", 'x', NULL, "leave out the query's own file", 0},
     [OPT_FROM_FOLDER] = {"class-from-folder", 'c', NULL,
                          "a query's class is the name of its folder: mark hits of the same class and print recall@1 and recall@k", 0},
@@ -59,7 +61,7 @@ typedef struct searching {
     rtv_search_options how;
     progress bar;
     int64_t k;
-    int is_json, from_folder, skip_self, keep;
+    int is_json, from_folder, skip_self, keep, use_stored;
     found_query *found; /* of the pictures so far; of the batch only unless they are kept for the sheet */
     size_t num_found, capacity;
     found_recall recall;
@@ -112,14 +114,16 @@ static int choose_class(searching *work, const char *name) {
 
 static int read_options(searching *work) {
     const arguments *args = work->args;
+    const char *least = args->values[OPT_MIN_SCORE];
     double min_score = 0;
     int code = options_integer(args, OPT_K, 1, 1000000, &work->k);
-    if (code == STATUS_OK) code = options_number(args, OPT_MIN_SCORE, &min_score);
+    work->use_stored = least && strcmp(least, "index") == 0;
+    if (code == STATUS_OK && !work->use_stored) code = options_number(args, OPT_MIN_SCORE, &min_score);
     if (code == STATUS_OK && args->values[OPT_JSON] && args->values[OPT_TABLE])
         code = usage_error(args, "--json and --table exclude each other");
     if (code == STATUS_OK && args->values[OPT_HTML]) code = output_check(args->values[OPT_HTML], OUTPUT_ANY);
     rtv_search_options_init(&work->how);
-    if (args->values[OPT_MIN_SCORE]) work->how.min_score = (float)min_score;
+    if (least) work->how.min_score = (float)min_score;
     work->how.progress = progress_callback;
     work->how.progress_user = &work->bar;
     work->is_json = !args->values[OPT_TABLE] && (args->values[OPT_JSON] || !isatty(STDOUT_FILENO));
@@ -143,6 +147,11 @@ static int open_all(searching *work) {
     if (rtv_index_open(path, work->session.runtime, &work->index, &error) != RTV_OK ||
         rtv_index_info_get(work->index, &work->info, &error) != RTV_OK)
         return fail(path, &error);
+    if (work->use_stored) work->how.min_score = work->info.min_score;
+    if (work->use_stored && !(work->info.min_score > -INFINITY)) {
+        message("%s: stores no least score; `retrieve eval --store-min-score` finds one", path);
+        return STATUS_ERROR;
+    }
     if (rtv_searcher_create(work->session.model, work->index, whose_index(work->args), &work->searcher, &error) != RTV_OK)
         return fail(path, &error);
     return choose_class(work, work->args->values[OPT_CLASS]);

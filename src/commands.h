@@ -9,6 +9,7 @@ extern const command command_model_info;
 extern const command command_embed;
 extern const command command_index;
 extern const command command_search;
+extern const command command_eval;
 extern const command command_info;
 extern const command command_import;
 extern const command command_export;

@@ -12,7 +12,7 @@
 #include "program.h"
 #include "text.h"
 
-static void add_path(file_list *list, char *path) {
+void files_add_file(file_list *list, char *path) {
     list->paths = grow(list->paths, &list->capacity, list->count + 1, sizeof *list->paths);
     list->paths[list->count++] = path;
 }
@@ -76,7 +76,7 @@ static void walk(file_list *list, const char *folder) {
         if (known && S_ISDIR(info.st_mode)) {
             if (!is_link && !interrupted()) walk(list, path);
         } else if (is_picture_name(names[i]) && (!known || S_ISREG(info.st_mode))) {
-            add_path(list, path); /* a dangling link too: it is told when it cannot be read */
+            files_add_file(list, path); /* a dangling link too: it is told when it cannot be read */
             path = NULL;
         } else {
             count_skipped(list, names[i]);
@@ -92,19 +92,23 @@ int files_is_folder(const char *path) {
     return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
 }
 
+char *files_clean_folder(const char *path) {
+    const char *from = strncmp(path, "./", 2) == 0 ? path + 2 : path;
+    char *folder = copy_text(strcmp(from, ".") == 0 ? "" : from);
+    size_t length = strlen(folder);
+    while (length > 1 && folder[length - 1] == '/') folder[--length] = 0;
+    return folder;
+}
+
 void files_add(file_list *list, const char *path) {
-    char *start = copy_text(path);
-    size_t length = strlen(start);
+    char *folder;
     if (!files_is_folder(path)) {
-        add_path(list, start);
+        files_add_file(list, copy_text(path));
         return;
     }
-    while (length > 1 && start[length - 1] == '/') start[--length] = 0;
-    if (strcmp(start, ".") == 0)
-        walk(list, "");
-    else
-        walk(list, strncmp(start, "./", 2) == 0 ? start + 2 : start);
-    free(start);
+    folder = files_clean_folder(path);
+    walk(list, folder);
+    free(folder);
 }
 
 void files_destroy(file_list *list) {

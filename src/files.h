@@ -24,6 +24,10 @@ typedef struct file_list {
 /* A folder adds its pictures (by the end of the name: .jpg .jpeg .jpe .jfif .png), in the folders below too, each folder sorted by the
  * bytes of its names; hidden names are left out, links to folders are not followed. Anything else is added as it is. */
 void files_add(file_list *list, const char *path);
+/* Adds one file; the path becomes the list's. */
+void files_add_file(file_list *list, char *path);
+/* New: a folder as paths in it begin, without a leading "./" and without slashes at the end; "" for the current one. */
+char *files_clean_folder(const char *path);
 void files_destroy(file_list *list);
 int files_is_folder(const char *path);
 /* Says what was skipped, if anything. */

@@ -37,8 +37,15 @@ static char *text_of(rtv_index *index, read_text read, int64_t number) {
     return NULL;
 }
 
+char *found_key(rtv_index *index, int64_t id) {
+    char *key = text_of(index, read_key, id);
+    return key ? key : copy_text("");
+}
+
+char *found_class_name(rtv_index *index, int32_t class_id) { return class_id >= 0 ? text_of(index, read_class, class_id) : NULL; }
+
 static void name_hit(found_hit *hit, const found_query *query, rtv_index *index) {
-    if (hit->class_id >= 0) hit->class_name = text_of(index, read_class, hit->class_id);
+    hit->class_name = found_class_name(index, hit->class_id);
     hit->same = -1;
     if (query->class_name) hit->same = hit->class_name && strcmp(hit->class_name, query->class_name) == 0;
 }
@@ -49,8 +56,7 @@ void found_fill(found_query *query, rtv_index *index, const rtv_hit *hits, int64
     query->hits = allocate((size_t)num_hits, sizeof *query->hits);
     for (int64_t i = 0; i < num_hits && query->num_hits < k; i++) {
         found_hit *hit = &query->hits[query->num_hits];
-        hit->key = text_of(index, read_key, hits[i].id);
-        if (!hit->key) hit->key = copy_text("");
+        hit->key = found_key(index, hits[i].id);
         if (skip_self && *hit->key && files_are_same(hit->key, query->path)) {
             free(hit->key);
             continue;

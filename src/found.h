@@ -31,6 +31,10 @@ typedef struct found_recall {
     int64_t queries, at_1, at_k, without_items;
 } found_recall;
 
+/* New: the key of an item, "" when it has none; the name of a class, NULL when it has none. */
+char *found_key(rtv_index *index, int64_t id);
+char *found_class_name(rtv_index *index, int32_t class_id);
+
 /* Takes up to k hits, leaving out the query's own file when skip_self is set. */
 void found_fill(found_query *query, rtv_index *index, const rtv_hit *hits, int64_t num_hits, int64_t k, int skip_self);
 void found_release(found_query *query);

@@ -28,7 +28,7 @@ typedef struct rtv_evaluate_options {
     int32_t allow_foreign;     /* 1: two indexes of different models may be evaluated together; init writes 0 */
     int32_t bootstrap_samples; /* for confidence intervals; 0 for none; init writes 1000 */
     int32_t score_queries;     /* so many queries, drawn by seed, are searched for scores (histogram, threshold); 0 for none, -1 for
-                                  all; init writes 10000 */
+                                  all; init writes 2000 */
     double confidence;         /* of the intervals, above 0, below 1; init writes 0.95 */
     uint64_t seed;             /* of every draw; init writes 1 */
     rtv_progress_fn progress;  /* NULL (init) for none */
@@ -41,8 +41,10 @@ RTV_API void rtv_evaluate_options_init_sized(rtv_evaluate_options *options, uint
 #define rtv_evaluate_options_init(options) rtv_evaluate_options_init_sized((options), (uint32_t)sizeof(rtv_evaluate_options))
 
 /* queries NULL: leave-one-out, every item of the gallery is a query. Else the items of queries, against the whole gallery: nothing is left
- * out, also when the two are the same index. Classes are matched by name where both indexes name theirs, else by number.
- * Errors: INVALID_ARGUMENT (options; no item has a class), MISMATCH (dimensions, models), OUT_OF_MEMORY, CANCELLED. */
+ * out, also when the two are the same index. Classes are matched by name where both indexes name theirs, else by number. Do not change
+ * the indexes meanwhile.
+ * Errors: INVALID_ARGUMENT (options; no item has a class), MISMATCH (dimensions, models), STATE, NOT_FOUND (an index was changed),
+ * OUT_OF_MEMORY, CANCELLED. */
 RTV_API int32_t rtv_evaluation_create(rtv_index *gallery, rtv_index *queries, const rtv_evaluate_options *options,
                                       rtv_evaluation **evaluation, rtv_error *error);
 
@@ -102,8 +104,7 @@ typedef struct rtv_class_count {
     int64_t answerable;
 } rtv_class_count;
 
-/* classes[num_classes], by the gallery's number; those that only the queries have come last. Errors: BUFFER_TOO_SMALL (capacity below
- * num_classes). */
+/* classes[num_classes], class_id ascending. Errors: BUFFER_TOO_SMALL (capacity below num_classes). */
 RTV_API int32_t rtv_evaluation_classes(const rtv_evaluation *evaluation, rtv_class_count *classes, int64_t capacity, rtv_error *error);
 /* values[num_classes], the metric's mean over each class's queries; NaN for none. Errors: as rtv_evaluation_metric, BUFFER_TOO_SMALL. */
 RTV_API int32_t rtv_evaluation_class_values(const rtv_evaluation *evaluation, int32_t metric, int64_t k, int32_t rule, double *values,
@@ -127,7 +128,7 @@ RTV_API int32_t rtv_evaluation_hardest(const rtv_evaluation *evaluation, int64_t
                                        rtv_error *error);
 
 /* Scores of the drawn queries. NEAREST: one a query, of the best item that is relevant, or that is of another class: what a search's first
- * hits are like. PAIRS: with every relevant item, and with up to 100 drawn items of other classes. */
+ * hits are like. PAIRS: with every relevant item, and with up to 100 drawn items of other classes (or of none). */
 enum { RTV_SCORES_NEAREST_SAME = 1, RTV_SCORES_NEAREST_OTHER = 2, RTV_SCORES_PAIRS_SAME = 3, RTV_SCORES_PAIRS_OTHER = 4 };
 
 /* counts[bins]: bin i holds the scores in [low + i * width, low + (i+1) * width), width = (high - low) / bins; those outside go to the

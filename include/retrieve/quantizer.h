@@ -80,7 +80,7 @@ typedef struct rtv_quantizer_options {
     int32_t quantize_auxiliary; /* 1: what only the class scores need runs in int8 too; init writes 0 */
     int32_t drop_auxiliary;     /* 1: the new model gives no class scores, and what only they need is left out; init writes 0 */
     int32_t relaxed_scopes;     /* 1: a scope that matches nothing is no error; init writes 0 */
-    int32_t moment_samples;     /* pictures that compensated weights look at; init writes 64 */
+    int32_t moment_samples;     /* pictures that compensated weights look at; init writes 32 */
     int64_t max_samples;        /* pictures that can be added, 1 to 32768; init writes 300. They are kept, 3 bytes a pixel of the network's
                                    input (tensors: 12) */
     const rtv_scope *ignored;   /* [num_ignored] layers that stay in float32; init writes NULL. Whatever has no form on codes does anyway:

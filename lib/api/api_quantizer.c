@@ -17,7 +17,7 @@ void rtv_quantizer_options_init_sized(rtv_quantizer_options *options, uint32_t s
     rtv_quantizer_options defaults;
     memset(&defaults, 0, sizeof defaults);
     defaults.bias_correction = RTV_BIAS_FAST;
-    defaults.moment_samples = 64;
+    defaults.moment_samples = 32;
     defaults.max_samples = 300;
     rtvi_api_init(options, struct_size, &defaults, sizeof defaults);
 }

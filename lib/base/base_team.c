@@ -254,3 +254,14 @@ int32_t rtvi_team_run_many(rtvi_team *team, rtvi_item_fn task, void *arg, int64_
                            rtv_error *error) {
     return submit(&team->narrow, task, arg, count, progress, progress_user, error);
 }
+
+int32_t rtvi_team_set_lane_threads(int32_t threads) {
+#ifdef _OPENMP
+    const int32_t before = omp_get_max_threads();
+    omp_set_num_threads(threads);
+    return before;
+#else
+    (void)threads;
+    return 1;
+#endif
+}

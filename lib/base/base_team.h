@@ -28,4 +28,7 @@ typedef void (*rtvi_item_fn)(void *arg, int64_t item, int32_t lane);
 int32_t rtvi_team_run_many(rtvi_team *team, rtvi_item_fn task, void *arg, int64_t count, rtv_progress_fn progress, void *progress_user,
                            rtv_error *error);
 
+/* Lets OpenMP regions that start on the calling lane have so many threads from now on; returns how many they had. */
+int32_t rtvi_team_set_lane_threads(int32_t threads);
+
 #endif

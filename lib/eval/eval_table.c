@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "eval/eval_drift.h"
 #include "eval/eval_random.h"
 
 static int by_class(const void *a, const void *b) {
@@ -79,13 +80,6 @@ static int by_value(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-static double percentile(const double *sorted, size_t count, double share) {
-    const double at = share * (double)(count - 1);
-    const size_t low = (size_t)at;
-    if (low + 1 >= count) return sorted[count - 1];
-    return sorted[low] + (at - (double)low) * (sorted[low + 1] - sorted[low]);
-}
-
 /* Draws without any query give no mean and are passed over. */
 static void set_bounds(double *means, size_t samples, double confidence, double *bounds) {
     size_t count = 0;
@@ -93,8 +87,8 @@ static void set_bounds(double *means, size_t samples, double confidence, double 
         if (!isnan(means[i])) means[count++] = means[i];
     if (count == 0) return;
     qsort(means, count, sizeof *means, by_value);
-    bounds[0] = percentile(means, count, (1 - confidence) / 2);
-    bounds[1] = percentile(means, count, (1 + confidence) / 2);
+    bounds[0] = rtvi_eval_quantile(means, (int64_t)count, (1 - confidence) / 2);
+    bounds[1] = rtvi_eval_quantile(means, (int64_t)count, (1 + confidence) / 2);
 }
 
 int32_t rtvi_eval_table_bootstrap(const rtvi_env *env, rtvi_eval_table *table, int32_t samples, double confidence, uint64_t seed,

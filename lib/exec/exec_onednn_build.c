@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/base_team.h"
+
 #define WEIGHTS_BLOCK ((size_t)8 << 20)
 
 int32_t rtvi_onednn_add_tensor(net *n, dnnl_memory_desc_t md, void *constant, int32_t buffer, rtv_error *error) {
@@ -35,6 +37,7 @@ static net_step *new_step(net *n, step_kind kind, rtvi_op op, const rtvi_attr *a
         step->kind = kind;
         step->op = op;
         step->attr = *attr;
+        step->lone_weights = -1;
         step->name = rtvi_copy_string(n->env, name, strlen(name));
     }
     if (!step || !step->name) {
@@ -69,11 +72,14 @@ int rtvi_onednn_is_slow(const_dnnl_primitive_desc_t descriptor) {
     return !text || strncmp(text, "ref", 3) == 0 || strncmp(text, "gemm", 4) == 0;
 }
 
-/* Notes which implementation oneDNN chose; a slow one is worth a line in the log. */
-void rtvi_onednn_name_kernel(const net *n, net_step *step, const_dnnl_primitive_desc_t descriptor) {
+static void copy_kernel(const_dnnl_primitive_desc_t descriptor, char kernel[64]) {
     const char *text = NULL;
     dnnl_primitive_desc_query(descriptor, dnnl_query_impl_info_str, 0, &text);
-    snprintf(step->kernel, sizeof step->kernel, "%s", text ? text : "?");
+    snprintf(kernel, 64, "%s", text ? text : "?");
+}
+
+void rtvi_onednn_name_kernel(const net *n, net_step *step, const_dnnl_primitive_desc_t descriptor) {
+    copy_kernel(descriptor, step->kernel);
     if (rtvi_onednn_is_slow(descriptor))
         rtvi_log(n->env, RTV_LOG_WARNING, "exec: %s \"%s\" runs on a slow kernel, %s", rtvi_onednn_step_op(step), step->name, step->kernel);
 }
@@ -87,7 +93,7 @@ int32_t rtvi_onednn_emit_reorder(net *n, int32_t tensor, dnnl_memory_desc_t to, 
     if (!step) return -1;
     rtvi_onednn_add_arg(step, DNNL_ARG_FROM, tensor);
     rtvi_onednn_add_arg(step, DNNL_ARG_TO, out);
-    if (rtvi_onednn_step_descriptor(n, step, NULL, &descriptor, error) != RTV_OK) return -1;
+    if (rtvi_onednn_step_descriptor(n, step, 0, &descriptor, error) != RTV_OK) return -1;
     rtvi_onednn_name_kernel(n, step, descriptor);
     dnnl_primitive_desc_destroy(descriptor);
     return out;
@@ -178,4 +184,48 @@ int32_t rtvi_onednn_weight_shape(const rtvi_node *node, const rtvi_value *weight
     dims[0] = groups;
     dims[1] /= groups;
     return 5;
+}
+
+/* What one thread would choose if the weights were not packed yet; NULL when that is slow too. */
+static dnnl_primitive_desc_t choose_alone(const net *n, const net_step *step, const rtvi_value *weight, int32_t rank, const int64_t *dims) {
+    const int32_t bias = rtvi_onednn_find_arg(step, DNNL_ARG_BIAS);
+    const int32_t src = step->tensors[rtvi_onednn_find_arg(step, DNNL_ARG_SRC)],
+                  dst = step->tensors[rtvi_onednn_find_arg(step, DNNL_ARG_DST)];
+    dnnl_memory_desc_t any = rtvi_onednn_md_of(weight->dtype == RTVI_I8 ? RTVI_I8 : RTVI_F32, rank, dims, dnnl_format_tag_any);
+    const rtvi_onednn_mds md = {n->tensors[src].md, any, bias < 0 ? NULL : n->tensors[step->tensors[bias]].md, n->tensors[dst].md};
+    dnnl_primitive_desc_t descriptor = NULL;
+    if (any) rtvi_onednn_descriptor(n->engine, step->kind, &step->attr, &step->codes, &md, &descriptor);
+    if (any) dnnl_memory_desc_destroy(any);
+    if (!descriptor || !rtvi_onednn_is_slow(descriptor)) return descriptor;
+    dnnl_primitive_desc_destroy(descriptor);
+    return NULL;
+}
+
+/* On a lane of one thread. */
+static int32_t suit_here(net *n, net_step *step, const rtvi_value *weight, int32_t rank, const int64_t *dims, char *kernel,
+                         rtv_error *error) {
+    dnnl_primitive_desc_t shared = NULL, alone;
+    int32_t status = rtvi_onednn_step_descriptor(n, step, 1, &shared, error);
+    if (status != RTV_OK) return status;
+    copy_kernel(shared, kernel);
+    alone = rtvi_onednn_is_slow(shared) ? choose_alone(n, step, weight, rank, dims) : NULL;
+    dnnl_primitive_desc_destroy(shared);
+    if (!alone) return RTV_OK;
+    copy_kernel(alone, kernel);
+    step->lone_weights = rtvi_onednn_add_constant(
+        n, weight, rank, dims, rtvi_onednn_clone_md(dnnl_primitive_desc_query_md(alone, dnnl_query_weights_md, 0)), error);
+    dnnl_primitive_desc_destroy(alone);
+    return step->lone_weights < 0 ? error->status : RTV_OK;
+}
+
+int32_t rtvi_onednn_suit_one_thread(net *n, net_step *step, const rtvi_value *weight, int32_t rank, const int64_t *dims, char *kernel,
+                                    rtv_error *error) {
+    const int32_t threads = rtvi_team_set_lane_threads(1);
+    int32_t status = RTV_OK;
+    if (threads > 1)
+        status = suit_here(n, step, weight, rank, dims, kernel, error);
+    else
+        memcpy(kernel, step->kernel, sizeof step->kernel);
+    rtvi_team_set_lane_threads(threads);
+    return status;
 }

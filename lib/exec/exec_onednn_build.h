@@ -42,6 +42,12 @@ int rtvi_onednn_is_slow(const_dnnl_primitive_desc_t descriptor);
 /* Notes which implementation oneDNN chose; a slow one is worth a line in the log. */
 void rtvi_onednn_name_kernel(const net *n, net_step *step, const_dnnl_primitive_desc_t descriptor);
 
+/* Sees to it that a context of one thread has a fast kernel too for a step with weights whose arguments are there: oneDNN 3.2 packs weights
+ * for AMX in a way that depends on the number of threads, and has nothing but reference kernels for another number. Where it is so, the
+ * weights (as in rtvi_onednn_add_constant) are packed once more. kernel[64]: the one that one thread will run. */
+int32_t rtvi_onednn_suit_one_thread(net *n, net_step *step, const rtvi_value *weight, int32_t rank, const int64_t *dims, char *kernel,
+                                    rtv_error *error);
+
 /* The shape oneDNN knows a weight by: a grouped one [K,C/g,R,S] is [g,K/g,C/g,R,S]. Returns its rank. */
 int32_t rtvi_onednn_weight_shape(const rtvi_node *node, const rtvi_value *weight, int64_t dims[RTVI_MAX_RANK]);
 

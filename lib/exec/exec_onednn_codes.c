@@ -151,13 +151,17 @@ static int32_t add_constants(net *n, const rtvi_graph *graph, const coded *w, ne
 
 static int32_t add_coded_step(net *n, const rtvi_graph *graph, const coded *w, rtv_error *error) {
     net_step *step = rtvi_onednn_add_step(n, STEP_CONV, graph, w->node, error);
+    char kernel[sizeof step->kernel]; /* of one thread */
+    int32_t status;
     if (!step) return error->status;
     step->codes = w->codes;
     rtvi_onednn_name_kernel(n, step, w->descriptor);
-    if (check_exact(w, step->kernel, error) != RTV_OK) return error->status;
     rtvi_onednn_add_arg(step, DNNL_ARG_SRC, w->src);
     rtvi_onednn_add_arg(step, DNNL_ARG_DST, w->dst);
-    return add_constants(n, graph, w, step, error);
+    status = check_exact(w, step->kernel, error);
+    if (status == RTV_OK) status = add_constants(n, graph, w, step, error);
+    if (status == RTV_OK) status = rtvi_onednn_suit_one_thread(n, step, w->weight, w->rank, w->dims, kernel, error);
+    return status == RTV_OK ? check_exact(w, kernel, error) : status;
 }
 
 static int32_t emit_coded(net *n, const rtvi_graph *graph, const rtvi_node *node, int32_t *values, const int32_t *uses, rtv_error *error) {

@@ -158,22 +158,26 @@ int32_t rtvi_onednn_find_arg(const net_step *step, int id) {
     return -1;
 }
 
-static const_dnnl_memory_desc_t step_md(const net *n, const net_step *step, int id) {
-    const int32_t arg = rtvi_onednn_find_arg(step, id);
-    return arg < 0 ? NULL : n->tensors[step->tensors[arg]].md;
+int32_t rtvi_onednn_step_tensor(const net_step *step, int32_t i, int32_t threads) {
+    return step->ids[i] == DNNL_ARG_WEIGHTS && threads == 1 && step->lone_weights >= 0 ? step->lone_weights : step->tensors[i];
 }
 
-int32_t rtvi_onednn_step_descriptor(const net *n, const net_step *step, const_dnnl_memory_desc_t weights, dnnl_primitive_desc_t *descriptor,
+static const_dnnl_memory_desc_t step_md(const net *n, const net_step *step, int id, int32_t threads) {
+    const int32_t arg = rtvi_onednn_find_arg(step, id);
+    return arg < 0 ? NULL : n->tensors[rtvi_onednn_step_tensor(step, arg, threads)].md;
+}
+
+int32_t rtvi_onednn_step_descriptor(const net *n, const net_step *step, int32_t threads, dnnl_primitive_desc_t *descriptor,
                                     rtv_error *error) {
-    rtvi_onednn_mds md = {step_md(n, step, DNNL_ARG_SRC), weights ? weights : step_md(n, step, DNNL_ARG_WEIGHTS),
-                          step_md(n, step, DNNL_ARG_BIAS), step_md(n, step, DNNL_ARG_DST)};
+    rtvi_onednn_mds md = {step_md(n, step, DNNL_ARG_SRC, threads), step_md(n, step, DNNL_ARG_WEIGHTS, threads),
+                          step_md(n, step, DNNL_ARG_BIAS, threads), step_md(n, step, DNNL_ARG_DST, threads)};
     dnnl_status_t answer;
     if (step->kind == STEP_CONCAT) {
         const_dnnl_memory_desc_t srcs[RTVI_MAX_INPUTS];
         for (int32_t i = 0; i + 1 < step->num_args; i++) srcs[i] = n->tensors[step->tensors[i]].md;
         answer = rtvi_onednn_concat_descriptor(n->engine, step->attr.axis, step->num_args - 1, srcs, md.dst, descriptor);
     } else {
-        if (step->kind == STEP_ADD) md.weights = step_md(n, step, DNNL_ARG_SRC_1);
+        if (step->kind == STEP_ADD) md.weights = step_md(n, step, DNNL_ARG_SRC_1, threads);
         answer = rtvi_onednn_descriptor(n->engine, step->kind, &step->attr, &step->codes, &md, descriptor);
     }
     return rtvi_onednn_error(answer, rtvi_onednn_step_op(step), step->name, error);

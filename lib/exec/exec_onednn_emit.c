@@ -75,6 +75,7 @@ static int32_t add_weighted_step(net *n, const rtvi_graph *graph, const weighted
     const_dnnl_memory_desc_t packed = dnnl_primitive_desc_query_md(w->descriptor, dnnl_query_weights_md, 0);
     net_step *step = rtvi_onednn_add_step(n, w->node->op == RTVI_OP_CONV ? STEP_CONV : STEP_LINEAR, graph, w->node, error);
     int32_t weight, bias = -1;
+    char kernel[sizeof step->kernel];
     if (!step) return error->status;
     rtvi_onednn_name_kernel(n, step, w->descriptor);
     weight = rtvi_onednn_add_constant(n, w->weight, w->rank, w->dims, rtvi_onednn_clone_md(packed), error);
@@ -84,7 +85,7 @@ static int32_t add_weighted_step(net *n, const rtvi_graph *graph, const weighted
     rtvi_onednn_add_arg(step, DNNL_ARG_DST, w->dst);
     rtvi_onednn_add_arg(step, DNNL_ARG_WEIGHTS, weight);
     if (bias >= 0) rtvi_onednn_add_arg(step, DNNL_ARG_BIAS, bias);
-    return RTV_OK;
+    return rtvi_onednn_suit_one_thread(n, step, w->weight, w->rank, w->dims, kernel, error);
 }
 
 /* Convolution and linear. */
@@ -139,7 +140,7 @@ static int32_t emit_layoutless(net *n, const rtvi_graph *graph, const rtvi_node 
         rtvi_onednn_add_arg(step, norm_ids[i], tensor);
     }
     values[node->output] = dst;
-    if (rtvi_onednn_step_descriptor(n, step, NULL, &descriptor, error) != RTV_OK) return error->status;
+    if (rtvi_onednn_step_descriptor(n, step, 0, &descriptor, error) != RTV_OK) return error->status;
     rtvi_onednn_name_kernel(n, step, descriptor);
     dnnl_primitive_desc_destroy(descriptor);
     return RTV_OK;

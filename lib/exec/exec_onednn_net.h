@@ -1,5 +1,6 @@
 /* exec_onednn_net.h - the compiled form of a network for oneDNN, shared by its two halves: choosing (exec_onednn.c and its emitters) and
- * running (exec_onednn_context.c). Choosing fixes every layout, so that contexts for different numbers of threads share packed weights. */
+ * running (exec_onednn_context.c). Choosing fixes every layout, so that contexts for different numbers of threads share packed weights
+ * (but those of a layer that one thread would run on a slow kernel). */
 #ifndef RTVI_EXEC_ONEDNN_NET_H
 #define RTVI_EXEC_ONEDNN_NET_H
 
@@ -54,6 +55,7 @@ typedef struct net_step {
     int32_t num_args;
     int ids[MAX_ARGS];         /* DNNL_ARG_* */
     int32_t tensors[MAX_ARGS]; /* which net_tensor */
+    int32_t lone_weights;      /* the tensor that stands for the weights in a context of one thread, or -1: the same as for others */
     rtvi_onednn_codes codes;
     int64_t block;       /* GLOBAL_POOL: channels that lie together, see kernels.h */
     rtvi_code_type type; /* own kernels: of the codes that are read or, by QUANTIZE, written; dtype F32 where there are none */
@@ -99,8 +101,10 @@ dnnl_status_t rtvi_onednn_concat_descriptor(dnnl_engine_t engine, int32_t axis, 
 const char *rtvi_onednn_step_op(const net_step *step);
 /* Which argument has an id; -1 for none. */
 int32_t rtvi_onednn_find_arg(const net_step *step, int id);
-/* A primitive descriptor for a step whose tensors are fixed; weights: in another layout than the step's own, or NULL. */
-int32_t rtvi_onednn_step_descriptor(const net *n, const net_step *step, const_dnnl_memory_desc_t weights, dnnl_primitive_desc_t *descriptor,
+/* The tensor of argument i in a context of so many threads. */
+int32_t rtvi_onednn_step_tensor(const net_step *step, int32_t i, int32_t threads);
+/* A primitive descriptor for a step whose tensors are fixed, in a context of so many threads; 0 for more than one. */
+int32_t rtvi_onednn_step_descriptor(const net *n, const net_step *step, int32_t threads, dnnl_primitive_desc_t *descriptor,
                                     rtv_error *error);
 
 /* exec_onednn_emit.c. Adds the steps of one node. values[graph value] is its tensor, or -1. uses: see rtvi_graph_count_uses; counts down as

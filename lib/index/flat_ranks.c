@@ -356,13 +356,17 @@ static void take_events(void *arg, size_t lane, size_t first, const rtvi_coarse_
     for (size_t i = 0; i < count; i++) {
         const size_t place = first + events[i].query, query = r->pass.first + place;
         const uint32_t number = block->numbers[events[i].row];
-        float slack;
+        const float *limits = rtvi_scan_limits(&r->pass.scan, lane);
+        float slack, upper;
         int sides;
         if (place >= r->pass.num_queries) continue;
         if (r->query_of && number <= r->pass.numbers[query]) continue; /* the pair was met, or is an item with itself */
         slack = rtvi_coarse_slack((const rtvi_coarse_head *)(const void *)block->records[events[i].row], r->pass.scan.length_slope[place],
                                   r->pass.scan.rest_slope[place]);
-        sides = settle_sides(r, own, query, number, sides_of(r, query, number), events[i].score, slack);
+        upper = events[i].score + slack;
+        /* Below all marks it needs no place; most events are for one side alone. */
+        sides = (upper < limits[place] ? 0 : OF_QUERY) | (!r->row_limits || upper < r->row_limits[number] ? 0 : OF_ROW);
+        sides = settle_sides(r, own, query, number, sides & sides_of(r, query, number), events[i].score, slack);
         if (sides) own->doubts[own->num_doubts++] = (doubt){number, (uint16_t)place, (uint16_t)sides};
     }
     settle_doubts(r, own);

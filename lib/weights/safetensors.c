@@ -9,7 +9,7 @@
 
 #include "base/base_bytes.h"
 #include "weights/weights_names.h"
-#include "weights/weights_utf8.h"
+#include "base/base_utf8.h"
 
 #define MAX_EXACT 9007199254740992.0 /* 2^53: JSON numbers come as doubles */
 

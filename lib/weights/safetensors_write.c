@@ -5,7 +5,7 @@
 #include "base/base_bytes.h"
 #include "weights/safetensors.h"
 #include "weights/weights_names.h"
-#include "weights/weights_utf8.h"
+#include "base/base_utf8.h"
 
 #define ALIGNMENT 64 /* of the tensors' first byte */
 

@@ -69,8 +69,13 @@ step dlopen and dlclose
 # The same code as another ABI would be: another SONAME, other symbol versions.
 step two versions side by side
 sed 's/RETRIEVE_ABI[0-9]*_/RETRIEVE_ABI99_/' "$build/lib/exports.map" >"$work/exports.map"
+objects=
+for source in "$here"/../../lib/*/*.c; do # a build folder keeps the objects of sources that are gone
+    object=$build/lib/CMakeFiles/retrieve_shared.dir/${source#"$here"/../../lib/}.o
+    [ ! -e "$object" ] || objects="$objects $object"
+done
 "$compiler" -shared -Wl,-soname,libretrieve.so.99 -Wl,--version-script="$work/exports.map" \
-    $(find "$build/lib/CMakeFiles/retrieve_shared.dir" -name '*.o') $onednn $static_libraries ${onednn:+-Wl,-rpath,${onednn%/*}} \
+    $objects $onednn $static_libraries ${onednn:+-Wl,-rpath,${onednn%/*}} \
     -o "$prefix/$lib/libretrieve.so.99"
 mkdir "$work/99"
 ln -s "$prefix/$lib/libretrieve.so.99" "$work/99/libretrieve.so"

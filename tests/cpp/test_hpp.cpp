@@ -114,6 +114,12 @@ static void models() {
     searcher.add(some, nullptr, nullptr, &into);
     CHECK(gallery.info().count == 3);
 
+    retrieve::quantizer quantizer = retrieve::quantizer::create(model);
+    CHECK(status_of([&] { quantizer.finish(); }) == RTV_E_STATE);
+    CHECK(status_of([&] { quantizer.add(some); }) == RTV_E_IO);
+    quantizer.add(pictures.list);
+    CHECK(quantizer.finish().embed(pictures.list).size() == 2 * dim);
+
     const std::string path = "test_hpp." + std::to_string(getpid()) + ".rtvm";
     model.save(path);
     CHECK(retrieve::model::load(path).embed(pictures.list) == descriptors);

@@ -57,6 +57,13 @@ says out "noisiest layer: "
 wants 1 "$BUILD/examples/compare_models" toy.rtv nowhere.rtv pictures/ant/noto.png
 says err "nowhere.rtv"
 
+wants 0 "$retrieve" index pictures -o classes.idx --model toy.rtv --class-from-folder
+wants 0 "$BUILD/examples/evaluate" classes.idx
+says out "recall@1 "
+says out "nothing similar below "
+wants 1 "$BUILD/examples/evaluate" program.idx
+says err "no item with a class"
+
 wants 0 "$BUILD/examples/quantize" toy.rtv example.rtv pictures/*/*.png
 says out "made with 6 pictures"
 wants 0 "$retrieve" quantize toy.rtv pictures -o program.rtv --samples 6

@@ -55,6 +55,33 @@ wants 3 "$retrieve" quantize toy.rtv pictures "$gallery/key/blob.png" -o second.
 says err "blob.png"
 says err "expected one that the statistics are of"
 
+# Accuracy control: nothing to do; layers that go back, as reported; and the reasons stand in the model.
+for class in ant anchor ambulance bird boar bomb; do mkdir -p labelled/$class && cp "$gallery/$class"/*.png labelled/$class/; done
+wants 0 "$retrieve" quantize toy.rtv pictures -o within.rtv --accuracy-control labelled --max-drop 100 --threads 1
+says out "all in int8"
+lacks out "to float32"
+cmp int8.rtv within.rtv || die "accuracy control changes a model that is good enough"
+wants 0 "$retrieve" quantize toy.rtv pictures -o within.rtv --weights half_range --accuracy-control labelled --max-drop -101 --threads 1 --json
+[ "$(json object accuracy)" != "[2]" ] || die "no layer went back" # such a rise is not to be had: all of them are tried
+wants 0 "$retrieve" model info within.rtv --layers --threads 1
+says out "int8: 0 of"
+says out "ignored: name"
+wants 2 "$retrieve" quantize toy.rtv pictures -o other.rtv --max-drop 1
+says err "--max-drop goes with --accuracy-control"
+wants 1 "$retrieve" quantize toy.rtv pictures -o other.rtv --accuracy-control nowhere
+wants 0 "$retrieve" compare toy.rtv int8.rtv pictures labelled --threads 1 --layers 2
+says err "were used to calibrate a model here"
+says out "qconv"
+says out " dB"
+
+# What the layers' codes stand for, and why they run in what they do.
+wants 0 "$retrieve" model info int8.rtv --layers --threads 1
+says out "zero point"
+says out "weights and input are codes"
+says out "only the class scores need it"
+wants 0 "$retrieve" bench --model toy.rtv --against int8.rtv --runs 1 --latency --threads 1
+says out "GMAC/s B"
+
 # An index of the float32 model, searched in int8.
 wants 0 "$retrieve" index pictures -o float.idx --model toy.rtv
 wants 1 "$retrieve" search float.idx pictures/ant/noto.png --model int8.rtv

@@ -30,7 +30,7 @@ static void what_is_written_can_be_read(void **state) {
     assert_string_equal(text,
                         "{\"preset\":\"mixed\",\"estimator\":\"mean_min_max\",\"weights\":\"compensated\",\"bias_correction\":\"fast\","
                         "\"equalize\":false,\"quantize_auxiliary\":false,\"drop_auxiliary\":false,\"relaxed_scopes\":false,"
-                        "\"moment_samples\":64,\"max_samples\":300,\"ignored\":[],\"overrides\":[]}");
+                        "\"moment_samples\":32,\"max_samples\":300,\"ignored\":[],\"overrides\":[]}");
     create(f, all);
     settings_of(f, text);
     assert_string_equal(text, all);

@@ -81,6 +81,18 @@ static int32_t use_search_options(world *w, const void *options, rtv_error *erro
     return rtv_index_search(w->index, NULL, 0, 1, options, NULL, NULL, error);
 }
 
+static int32_t use_index_options(world *w, const void *given, rtv_error *error) {
+    const int32_t dim = 4;
+    rtv_index *index = NULL;
+    uint8_t options[LARGE];
+    int32_t status;
+    memcpy(options, given, sizeof options);
+    memcpy(options + offsetof(rtv_index_options, dim), &dim, sizeof dim); /* the one field that has no default */
+    status = rtv_index_create_with((const rtv_index_options *)(const void *)options, w->runtime, &index, error);
+    rtv_index_free(index);
+    return status;
+}
+
 /* A zeroed struct, for those without an init function. */
 static void init_zeroed(void *given, uint32_t size) {
     memset(given, 0, size);
@@ -94,6 +106,7 @@ static void init_import(void *o, uint32_t size) { rtv_import_options_init_sized(
 static void init_model(void *o, uint32_t size) { rtv_model_options_init_sized(o, size); }
 static void init_embed(void *o, uint32_t size) { rtv_embed_options_init_sized(o, size); }
 static void init_drift(void *o, uint32_t size) { rtv_drift_options_init_sized(o, size); }
+static void init_index(void *o, uint32_t size) { rtv_index_options_init_sized(o, size); }
 static void init_search(void *o, uint32_t size) { rtv_search_options_init_sized(o, size); }
 
 #define INPUT(type, init, use) \
@@ -111,6 +124,7 @@ static const struct {
     INPUT(rtv_embedding, init_zeroed, use_embedding),
     INPUT(rtv_items, init_zeroed, use_items),
     INPUT(rtv_drift_options, init_drift, use_drift_options),
+    INPUT(rtv_index_options, init_index, use_index_options),
     INPUT(rtv_search_options, init_search, use_search_options),
 };
 enum { NUM_INPUTS = sizeof inputs / sizeof *inputs };

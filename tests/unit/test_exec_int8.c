@@ -9,6 +9,9 @@
 
 #include "base/base_team.h"
 #include "exec/exec.h"
+#ifdef RTV_WITH_ONEDNN
+#include "exec/exec_onednn_build.h"
+#endif
 #include "graph/graph.h"
 
 typedef struct fixture {
@@ -169,6 +172,13 @@ static void forget(run *r) {
     while (r->count > 0) free(r->values[--r->count].bytes);
 }
 
+static void fill_input(fixture *f, rtvi_exec_context *context, uint32_t seed) {
+    const rtvi_value *input = value_of(f, f->graph->input);
+    uint8_t *to = rtvi_exec_context_input(context);
+    f->seed = seed;
+    for (int64_t i = 0; i < input->dims[1] * input->dims[2] * input->dims[3]; i++) to[i] = (uint8_t)noise(f);
+}
+
 /* An observed run after a plain one on other pixels, so that leftovers would show. */
 static void run_here(void *arg) {
     run *r = arg;
@@ -176,13 +186,10 @@ static void run_here(void *arg) {
     rtvi_exec *exec = NULL;
     rtvi_exec_context *context = NULL;
     const float *outputs[RTVI_MAX_OUTPUTS];
-    const rtvi_value *input = value_of(f, f->graph->input);
     r->status = rtvi_exec_compile(&f->env, f->graph, r->executor, &exec, &f->error);
     if (r->status == RTV_OK) r->status = rtvi_exec_context_create(exec, r->threads, &context, &f->error);
     for (int repeat = 0; repeat < 2 && r->status == RTV_OK; repeat++) {
-        uint8_t *to = rtvi_exec_context_input(context);
-        f->seed = 98 + (uint32_t)repeat;
-        for (int64_t i = 0; i < input->dims[1] * input->dims[2] * input->dims[3]; i++) to[i] = (uint8_t)noise(f);
+        fill_input(f, context, 98 + (uint32_t)repeat);
         r->status =
             repeat == 0 ? rtvi_exec_run(context, outputs, NULL, &f->error) : rtvi_exec_run_observed(context, outputs, keep, r, &f->error);
     }
@@ -513,6 +520,78 @@ static void no_slow_kernels(void **state) {
     }
 }
 
+/* --- what one thread runs ---------------------------------------------------------------------------------------------------------------
+ */
+
+#ifdef RTV_WITH_ONEDNN
+typedef struct alone {
+    fixture *f;
+    rtvi_exec *exec;
+    int slow, repacked;
+    run got;
+} alone;
+
+static void compile_wide(void *arg) {
+    alone *a = arg;
+    if (rtvi_exec_compile(&a->f->env, a->f->graph, RTV_EXECUTOR_ONEDNN, &a->exec, &a->f->error) != RTV_OK)
+        fail_msg("%s", a->f->error.message);
+}
+
+static void count_slow(alone *a) {
+    const net *n = (const net *)a->exec;
+    for (size_t i = 0; i < n->num_steps; i++) {
+        dnnl_primitive_desc_t descriptor;
+        if (n->steps[i].kind != STEP_CONV) continue;
+        if (rtvi_onednn_step_descriptor(n, &n->steps[i], 1, &descriptor, &a->f->error) != RTV_OK) fail_msg("%s", a->f->error.message);
+        a->slow += rtvi_onednn_is_slow(descriptor);
+        a->repacked += n->steps[i].lone_weights >= 0;
+        dnnl_primitive_desc_destroy(descriptor);
+    }
+}
+
+static void run_alone(void *arg, int64_t item, int32_t lane) {
+    alone *a = arg;
+    rtvi_exec_context *context;
+    const float *outputs[RTVI_MAX_OUTPUTS];
+    (void)item;
+    (void)lane;
+    count_slow(a);
+    if (rtvi_exec_context_create(a->exec, 1, &context, &a->f->error) != RTV_OK) fail_msg("%s", a->f->error.message);
+    fill_input(a->f, context, 99);
+    if (rtvi_exec_run_observed(context, outputs, keep, &a->got, &a->f->error) != RTV_OK) fail_msg("%s", a->f->error.message);
+    rtvi_exec_context_destroy(context);
+}
+
+/* With AMX, weights packed for two threads leave one thread with nothing but a reference kernel, some hundred times slower: layer 4 of
+ * ResNet-50 at 160x160. */
+static void one_thread_has_fast_kernels(void **state) {
+    fixture f;
+    static run expected;
+    static alone a;
+    rtvi_team *team;
+    int32_t x;
+    (void)state;
+    begin(&f, 10, 10);
+    memset(&a, 0, sizeof a);
+    a.f = &f;
+    x = qconv(&f, "widen", f.graph->input, 2048, square(1, 1, 0), -1, RTVI_U8);
+    output(&f, qconv(&f, "conv", x, 512, square(1, 1, 0), -1, RTVI_U8));
+    assert_int_equal(rtvi_team_create(&f.env, 2, &team, &f.error), RTV_OK);
+    assert_int_equal(rtvi_team_run(team, compile_wide, &a, &f.error), RTV_OK);
+    assert_int_equal(rtvi_team_run_many(team, run_alone, &a, 1, NULL, NULL, &f.error), RTV_OK);
+    print_message("packed once more for one thread: %d\n", a.repacked);
+    assert_int_equal(a.slow, 0);
+    assert_int_equal(run_on(&expected, &f, RTV_EXECUTOR_REFERENCE, 2), RTV_OK);
+    assert_int_equal(a.got.count, expected.count);
+    for (int i = 0; i < expected.count; i++) compare_value(&expected.values[i], &a.got.values[i], 1);
+    forget(&expected);
+    forget(&a.got);
+    rtvi_team_destroy(team);
+    rtvi_exec_destroy(a.exec);
+    finish(&f);
+}
+#endif
+
 static void every_allocation_may_fail(void **state) {
     long fail_at = 1;
     int32_t status;
@@ -555,6 +634,9 @@ int main(void) {
         cmocka_unit_test(overflowing_linear),
         cmocka_unit_test(signed_source),
         cmocka_unit_test(no_slow_kernels),
+#ifdef RTV_WITH_ONEDNN
+        cmocka_unit_test(one_thread_has_fast_kernels),
+#endif
         cmocka_unit_test(every_allocation_may_fail),
     };
     if (!rtvi_exec_has_onednn()) {

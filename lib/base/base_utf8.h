@@ -1,6 +1,6 @@
-/* weights_utf8.h - UTF-8 as JSON needs it. */
-#ifndef RTVI_WEIGHTS_UTF8_H
-#define RTVI_WEIGHTS_UTF8_H
+/* base_utf8.h - UTF-8, strictly. */
+#ifndef RTVI_BASE_UTF8_H
+#define RTVI_BASE_UTF8_H
 
 #include <stddef.h>
 #include <stdint.h>
