@@ -49,15 +49,6 @@ def unit_vectors(count, dim, seed=3):
     return values / np.linalg.norm(values, axis=1, keepdims=True)
 
 
-def has(call):
-    """Whether the library has what this call needs."""
-    try:
-        call()
-    except (AttributeError, libretrieve.UnsupportedError):
-        return False
-    return True
-
-
 class TestCase(unittest.TestCase):
     """With a folder of its own in self.folder."""
 

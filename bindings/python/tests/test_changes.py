@@ -9,7 +9,6 @@ import libretrieve
 from libretrieve import Index
 
 
-@unittest.skipUnless(support.has(lambda: Index.create(2).remove([1])), "the library's index has no changes")
 class Changes(support.TestCase):
     def setUp(self):
         super().setUp()
@@ -44,7 +43,7 @@ class Changes(support.TestCase):
             self.refuses(libretrieve.BusyError, "", Index.open, self.path, writable=True)
             index.commit()
             index.remove([3])
-        self.refuses((libretrieve.ExistsError, FileExistsError), "", Index.create, 8, path=self.path)
+        self.refuses(libretrieve.ExistsError, "", Index.create, 8, path=self.path)
         self.assertEqual(len(Index.open(self.path)), 20)  # what was not committed is dropped
         with Index.open(self.path, writable=True) as index:
             index.remove([3])
@@ -88,7 +87,6 @@ class Changes(support.TestCase):
         self.refuses(ValueError, "ids: shape", index.add_file, self.folder / "x.npy", ids=[1])
 
 
-@unittest.skipUnless(support.has(lambda: Index.create(2).pairs(0.5)), "the library's index has no further searches")
 class Ways(support.TestCase):
     def setUp(self):
         super().setUp()

@@ -10,7 +10,6 @@ import libretrieve
 from libretrieve import Model, Quantizer, Subgraph, quantize
 
 
-@unittest.skipUnless(support.has(lambda: Quantizer(support.toy())), "the library has no quantizer")
 class Quantizing(support.TestCase):
     def setUp(self):
         super().setUp()

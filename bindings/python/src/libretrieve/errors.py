@@ -25,7 +25,6 @@ __all__ = [
     "MissingFileError",
     "NotFoundError",
     "OutOfMemoryError",
-    "PresentFileError",
     "RetrieveError",
     "StateError",
     "UnsupportedError",
@@ -118,10 +117,6 @@ class MissingFileError(FileError, FileNotFoundError):
     """There is no such file."""
 
 
-class PresentFileError(FileError, FileExistsError):
-    """There is such a file already."""
-
-
 class DeniedFileError(FileError, PermissionError):
     """The file may not be read or written."""
 
@@ -163,7 +158,7 @@ class NotFoundError(RetrieveError, KeyError):
 
 
 class ExistsError(RetrieveError, ValueError):
-    """An id that is already there."""
+    """An id, or a file to be made, that is already there."""
 
     status = _ffi.RTV_E_EXISTS
 
@@ -231,8 +226,6 @@ def from_status(error: _ffi.rtv_error, file: Optional[str] = None, index: Option
     kind = _CLASSES.get(error.status, RetrieveError)
     if kind is FileError and error.os_error == errno.ENOENT:
         kind = MissingFileError
-    elif kind is FileError and error.os_error == errno.EEXIST:
-        kind = PresentFileError
     elif kind is FileError and error.os_error in (errno.EACCES, errno.EPERM):
         kind = DeniedFileError
     return kind(

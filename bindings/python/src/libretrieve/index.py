@@ -214,10 +214,6 @@ class Index(Handle):
             The file is there already.
         """
         model = dim._use() if isinstance(dim, Model) else None
-        if path is None and storage == "float32" and not normalize:
-            if model is not None:
-                return cls._make(lib.rtv_index_create_for_model, [model.address], runtime)
-            return cls._make(lib.rtv_index_create, [dim], runtime)
         options = initialised(_ffi.rtv_index_options, lib.rtv_index_options_init_sized)
         if model is not None:
             options.model = model.address
@@ -330,7 +326,7 @@ class Index(Handle):
         call(lib.rtv_index_info_get, owned.address, ctypes.byref(info))
         values = fields(info, set(IndexInfo._fields) - {"num_items"})
         values.update({name: bool(values[name]) for name in ("has_classes", "has_predicted", "normalize", "writable")})
-        values.update(num_items=info.count, storage=_STORAGE_NAMES.get(info.storage, "float32"))
+        values.update(num_items=info.count, storage=_STORAGE_NAMES[info.storage])
         return IndexInfo(**values)
 
     @property
