@@ -64,7 +64,7 @@ size_t rtvi_coarse_scan_c(const rtvi_coarse_panel *panel, const float *limits, c
     for (size_t r = 0; r < num_rows; r++) {
         const rtvi_coarse_head *head = (const rtvi_coarse_head *)(const void *)records[r];
         for (size_t q = 0; q < panel->width; q++) {
-            const int32_t sum = sum_of(panel, q, rtvi_codes_of(records[r])) - panel->bias * head->sum;
+            const int32_t sum = rtvi_coarse_unbias(sum_of(panel, q, rtvi_codes_of(records[r])), panel->bias, head->sum);
             const float score = (float)sum * head->scale * panel->scale[q];
             const float highest = score + rtvi_coarse_slack(head, panel->length_slope[q], panel->rest_slope[q]);
             if (highest < limits[q] && (!row_limits || highest < row_limits[r])) continue; /* a NaN goes on */

@@ -16,6 +16,11 @@ typedef struct rtvi_coarse_head {
     int32_t sum;  /* of the codes */
 } rtvi_coarse_head;
 
+/* sum - bias * of, the sum that a head tells: in a damaged file it may be anything. */
+static inline int32_t rtvi_coarse_unbias(int32_t sum, int32_t bias, int32_t of) {
+    return (int32_t)((uint32_t)sum - (uint32_t)bias * (uint32_t)of);
+}
+
 /* Codes in a record, and its bytes. */
 static inline size_t rtvi_codes_dim(size_t dim) { return (dim + 15) / 16 * 16; }
 static inline size_t rtvi_codes_size(size_t dim) { return sizeof(rtvi_coarse_head) + rtvi_codes_dim(dim); }

@@ -60,7 +60,7 @@ INLINE size_t tile(const rtvi_coarse_panel *panel, size_t first, const float *li
     for (size_t r = 0; r < nr; r++) {
         const rtvi_coarse_head *head = (const rtvi_coarse_head *)(const void *)records[row + r];
         at[r] = rtvi_codes_of(head);
-        sums[r][0] = sums[r][1] = _mm256_set1_epi32(-panel->bias * head->sum);
+        sums[r][0] = sums[r][1] = _mm256_set1_epi32(rtvi_coarse_unbias(0, panel->bias, head->sum));
     }
     for (size_t i = 0; i < panel->depth; i += 4, codes += panel->width * 4) {
         const __m256i low = _mm256_load_si256((const __m256i *)(const void *)codes);
@@ -125,7 +125,8 @@ static TARGET size_t narrow(const rtvi_coarse_panel *panel, const float *limits,
     for (size_t r = 0; r < num_rows; r++) {
         const rtvi_coarse_head *head = (const rtvi_coarse_head *)(const void *)records[r];
         for (size_t q = 0; q < panel->width; q++) {
-            const int32_t sum = sum_one(panel->codes + q * stride, rtvi_codes_of(head), panel->depth) - panel->bias * head->sum;
+            const int32_t sum =
+                rtvi_coarse_unbias(sum_one(panel->codes + q * stride, rtvi_codes_of(head), panel->depth), panel->bias, head->sum);
             const float score = (float)sum * head->scale * panel->scale[q];
             const float highest = score + rtvi_coarse_slack(head, panel->length_slope[q], panel->rest_slope[q]);
             if (highest < limits[q] && (!row_limits || highest < row_limits[r])) continue;

@@ -60,7 +60,7 @@ INLINE void add_up(const rtvi_coarse_panel *panel, size_t nv, const uint8_t *con
         const rtvi_coarse_head *head = (const rtvi_coarse_head *)(const void *)records[r];
         at[r] = rtvi_codes_of(head);
 #pragma GCC unroll 3
-        for (size_t v = 0; v < nv; v++) sums[r][v] = _mm512_set1_epi32(-panel->bias * head->sum);
+        for (size_t v = 0; v < nv; v++) sums[r][v] = _mm512_set1_epi32(rtvi_coarse_unbias(0, panel->bias, head->sum));
     }
     for (size_t i = 0; i < panel->depth; i += 4, codes += nv * 64) {
 #pragma GCC unroll 3
@@ -105,7 +105,7 @@ INLINE size_t tiles(const rtvi_coarse_panel *panel, const float *limits, size_t 
 INLINE size_t judge_one(const rtvi_coarse_panel *panel, size_t q, const float *limits, const uint8_t *record, size_t row,
                         const float *row_limits, int32_t sum, rtvi_coarse_event *events) {
     const rtvi_coarse_head *head = (const rtvi_coarse_head *)(const void *)record;
-    const float score = (float)(sum - panel->bias * head->sum) * head->scale * panel->scale[q];
+    const float score = (float)rtvi_coarse_unbias(sum, panel->bias, head->sum) * head->scale * panel->scale[q];
     const float highest = score + rtvi_coarse_slack(head, panel->length_slope[q], panel->rest_slope[q]);
     if (highest < limits[q] && (!row_limits || highest < row_limits[row])) return 0;
     *events = (rtvi_coarse_event){(uint16_t)q, (uint16_t)row, score};
