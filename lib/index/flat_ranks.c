@@ -1,6 +1,6 @@
 /* flat_ranks.c - where the relevant items stand among all, by counting. The relevant items of a query are scored canonically and put in
  * order: its marks. For every other item it is then asked between which marks it lies. The coarse score and its slack answer for nearly
- * all; what lies too near to a mark is scored canonically. */
+ * all; for what lies too near to a mark a score in float32 does; and what that leaves open is scored canonically. */
 #include "index/flat_ranks.h"
 
 #include <math.h>
@@ -11,9 +11,12 @@
 #include "index/flat_score.h"
 #include "index/flat_search.h"
 #include "index/flat_state.h"
+#include "kernels/kernels_near.h"
 
-#define QUERIES_PER_BLOCK (10 * RTVI_COARSE_WIDTH)
-#define DOUBTS 8192 /* pairs that a lane keeps before it scores them */
+#define QUERIES_PER_BLOCK (2 * RTVI_COARSE_WIDTH)     /* their vectors, too, stay in a core's second-level cache */
+#define DOUBTS (RTVI_COARSE_WIDTH * RTVI_COARSE_ROWS) /* all pairs of a call may be in doubt */
+
+#define FEW_MARKS 12
 
 /* A relevant item of a query. */
 typedef struct mark {
@@ -49,6 +52,7 @@ typedef struct ranking {
     size_t *first_mark; /* [count + 1] */
     mark *marks;
     float *row_limits; /* [num_rows] the lowest mark of a row that is a query */
+    rtvi_near_fn near;
     rank_lane *lanes;
     rtvi_ranks *out;
 } ranking;
@@ -205,11 +209,25 @@ static size_t first_below(const mark *marks, size_t count, float score) {
     return low;
 }
 
-/* Where an item stands among the marks of a query: before the mark that comes back. 0 when the bounds do not tell. */
+/* Where an item stands among the marks of a query: before the mark that comes back. 0 when the bounds do not tell. Most queries have a few
+ * marks, which are counted without a branch to guess wrong. */
 static int stands_at(const ranking *r, size_t query, float score, float slack, size_t *at) {
     const mark *marks = r->marks + r->first_mark[query];
-    *at = first_below(marks, num_marks(r, query), score - slack);
-    return *at == 0 || score + slack < marks[*at - 1].score;
+    const size_t count = num_marks(r, query);
+    const float upper = score + slack, lower = score - slack;
+    if (count > FEW_MARKS) {
+        *at = first_below(marks, count, lower);
+        return *at == 0 || upper < marks[*at - 1].score;
+    }
+    {
+        size_t not_below = 0, above = 0;
+        for (size_t m = 0; m < count; m++) {
+            not_below += (size_t) !(marks[m].score < lower);
+            above += (size_t)(marks[m].score > upper);
+        }
+        *at = not_below;
+        return above == not_below;
+    }
 }
 
 /* Where an item with a canonical score stands. */
@@ -244,75 +262,110 @@ static void settle_one(ranking *r, rank_lane *own, const doubt *d, float score) 
     }
 }
 
+/* What a score of a pair, with its slack, says about the sides that are in doubt; returns those that it leaves so. */
+static int settle_sides(ranking *r, rank_lane *own, size_t query, uint32_t row, int sides, float score, float slack) {
+    int left = 0;
+    size_t at;
+    if (sides & OF_QUERY) {
+        if (!stands_at(r, query, score, slack, &at))
+            left |= OF_QUERY;
+        else if (at < num_marks(r, query))
+            own->passed[r->first_mark[query] - r->first_mark[r->pass.first] + at]++;
+    }
+    if (sides & OF_ROW) {
+        const size_t other = r->query_of[row];
+        if (!stands_at(r, other, score, slack, &at))
+            left |= OF_ROW;
+        else if (at < num_marks(r, other))
+            r->marks[r->first_mark[other] + at].passed++;
+    }
+    return left;
+}
+
+static float length_of(const rtvi_rows *rows, size_t row) {
+    const rtvi_chunk *chunk = rtvi_rows_locate(rows, &row);
+    const rtvi_coarse_head *head = (const rtvi_coarse_head *)(const void *)(chunk->codes + row * rtvi_codes_size(rows->dim));
+    return head->length + head->rest;
+}
+
+/* Up to RTVI_NEAR_ROWS doubts of one query, whose vectors are stored as they are scored. */
+static void settle_nearly(ranking *r, rank_lane *own, doubt *const *doubts, size_t count) {
+    const rtvi_rows *rows = r->pass.rows;
+    const size_t place = doubts[0]->query, dim = rows->dim;
+    const float *at[RTVI_NEAR_ROWS];
+    float scores[RTVI_NEAR_ROWS];
+    for (size_t i = 0; i < count; i++) {
+        size_t row = doubts[i]->row;
+        const rtvi_chunk *chunk = rtvi_rows_locate(rows, &row);
+        at[i] = (const float *)chunk->vectors + row * dim;
+    }
+    r->near(rtvi_pass_query(&r->pass, place), at, count, dim, scores);
+    for (size_t i = 0; i < count; i++) {
+        const float slack = rtvi_near_slack(dim, r->pass.scan.rest_slope[place], length_of(rows, doubts[i]->row));
+        doubts[i]->sides = (uint16_t)settle_sides(r, own, r->pass.first + place, doubts[i]->row, doubts[i]->sides, scores[i], slack);
+    }
+}
+
+static void settle_exactly(ranking *r, rank_lane *own, const doubt *d) {
+    const rtvi_rows *rows = r->pass.rows;
+    const size_t row = d->row;
+    float score;
+    rtvi_dot_pack(rtvi_pass_query(&r->pass, d->query), 1, rows->dim, own->panel);
+    rtvi_score_rows(rows, r->pass.flat->env->isa, own->panel, 1, &row, 1, &score, 1, own->scratch);
+    settle_one(r, own, d, score);
+}
+
 static void settle_doubts(ranking *r, rank_lane *own) {
     order_doubts(r, own);
-    for (size_t i = 0, last; i < own->num_doubts; i = last) {
-        const uint16_t query = own->doubts[own->order[i]].query;
-        size_t numbers[RTVI_SCORE_ROWS];
-        float scores[RTVI_SCORE_ROWS];
-        rtvi_dot_pack(rtvi_pass_query(&r->pass, query), 1, r->pass.rows->dim, own->panel);
-        for (last = i; last < own->num_doubts && own->doubts[own->order[last]].query == query;) {
-            size_t part = 0;
-            while (part < RTVI_SCORE_ROWS && last + part < own->num_doubts && own->doubts[own->order[last + part]].query == query) {
-                numbers[part] = own->doubts[own->order[last + part]].row;
-                part++;
-            }
-            rtvi_score_rows(r->pass.rows, r->pass.flat->env->isa, own->panel, 1, numbers, part, scores, part, own->scratch);
-            for (size_t j = 0; j < part; j++) settle_one(r, own, &own->doubts[own->order[last + j]], scores[j]);
-            last += part;
+    for (size_t i = 0, count; i < own->num_doubts; i += count) {
+        doubt *some[RTVI_NEAR_ROWS];
+        for (count = 0; count < RTVI_NEAR_ROWS && i + count < own->num_doubts; count++) {
+            some[count] = &own->doubts[own->order[i + count]];
+            if (some[count]->query != some[0]->query) break;
         }
+        if (r->pass.rows->storage == RTV_STORAGE_FLOAT32) settle_nearly(r, own, some, count);
+        for (size_t j = 0; j < count; j++)
+            if (some[j]->sides) settle_exactly(r, own, some[j]);
     }
     own->num_doubts = 0;
 }
 
-/* What a coarse score says about a pair; returns the sides that it leaves in doubt. */
-static int count_pair(ranking *r, rank_lane *own, size_t query, uint32_t number, float score, float slack) {
-    const size_t first = r->first_mark[query];
-    size_t row = number, at;
-    const rtvi_chunk *chunk = rtvi_rows_locate(r->pass.rows, &row);
+/* Whose marks a pair is to be compared with. */
+static int sides_of(const ranking *r, size_t query, uint32_t number) {
+    size_t row = number;
+    const rtvi_chunk *chunk;
     int sides = 0;
-    if (chunk->classes[row] >= 0 && chunk->classes[row] == r->q.classes[query]) return 0; /* itself a mark, or not to be found */
-    if (!r->query_of && r->q.exclude && chunk->ids[row] == r->q.exclude[query]) return 0;
-    if (num_marks(r, query) > 0 && finds(r, query, chunk, row)) {
-        if (!stands_at(r, query, score, slack, &at))
-            sides = OF_QUERY;
-        else if (at < num_marks(r, query))
-            own->passed[first - r->first_mark[r->pass.first] + at]++;
-    }
-    if (!r->query_of) return sides;
-    {
+    if (r->query_of) {
         const size_t other = r->query_of[number];
-        if (num_marks(r, other) == 0 || (r->q.predicted && r->q.predicted[other] >= 0 && r->q.predicted[query] != r->q.predicted[other]))
-            return sides;
-        if (!stands_at(r, other, score, slack, &at)) return sides | OF_ROW;
-        if (at < num_marks(r, other)) r->marks[r->first_mark[other] + at].passed++;
+        const int32_t *predicted = r->q.predicted;
+        if (r->q.classes[other] >= 0 && r->q.classes[other] == r->q.classes[query]) return 0; /* itself a mark, or not to be found */
+        if (!predicted) return (num_marks(r, query) > 0 ? OF_QUERY : 0) | (num_marks(r, other) > 0 ? OF_ROW : 0);
+        if (num_marks(r, query) > 0 && (predicted[query] < 0 || predicted[query] == predicted[other])) sides |= OF_QUERY;
+        if (num_marks(r, other) > 0 && (predicted[other] < 0 || predicted[query] == predicted[other])) sides |= OF_ROW;
+        return sides;
     }
-    return sides;
+    chunk = rtvi_rows_locate(r->pass.rows, &row);
+    if (chunk->classes[row] >= 0 && chunk->classes[row] == r->q.classes[query]) return 0;
+    if (r->q.exclude && chunk->ids[row] == r->q.exclude[query]) return 0;
+    return num_marks(r, query) > 0 && finds(r, query, chunk, row) ? OF_QUERY : 0;
 }
 
 static void take_events(void *arg, size_t lane, size_t first, const rtvi_coarse_event *events, size_t count, const rtvi_scan_block *block) {
     ranking *r = arg;
     rank_lane *own = &r->lanes[lane];
     for (size_t i = 0; i < count; i++) {
-        const size_t query = first + events[i].query;
-        const uint32_t row = block->numbers[events[i].row];
+        const size_t place = first + events[i].query, query = r->pass.first + place;
+        const uint32_t number = block->numbers[events[i].row];
         float slack;
         int sides;
-        if (query >= r->pass.num_queries) continue;
-        if (r->query_of && row <= r->pass.numbers[r->pass.first + query]) continue; /* the pair was met, or is an item with itself */
-        slack = rtvi_coarse_slack((const rtvi_coarse_head *)(const void *)block->records[events[i].row], r->pass.scan.length_slope[query],
-                                  r->pass.scan.rest_slope[query]);
-        sides = count_pair(r, own, r->pass.first + query, row, events[i].score, slack);
-        if (!sides) continue;
-        own->doubts[own->num_doubts++] = (doubt){row, (uint16_t)query, (uint16_t)sides};
-        if (own->num_doubts == DOUBTS) settle_doubts(r, own);
+        if (place >= r->pass.num_queries) continue;
+        if (r->query_of && number <= r->pass.numbers[query]) continue; /* the pair was met, or is an item with itself */
+        slack = rtvi_coarse_slack((const rtvi_coarse_head *)(const void *)block->records[events[i].row], r->pass.scan.length_slope[place],
+                                  r->pass.scan.rest_slope[place]);
+        sides = settle_sides(r, own, query, number, sides_of(r, query, number), events[i].score, slack);
+        if (sides) own->doubts[own->num_doubts++] = (doubt){number, (uint16_t)place, (uint16_t)sides};
     }
-}
-
-static void item_done(void *arg, size_t lane, size_t item) {
-    ranking *r = arg;
-    (void)item;
-    settle_doubts(r, &r->lanes[lane]);
+    settle_doubts(r, own);
 }
 
 static void begin_block(void *arg) {
@@ -405,9 +458,9 @@ static ranking begin(rtvi_flat *flat, rtvi_team *team, const rtvi_rows *rows, co
                           .progress_user = progress_user,
                           .begin = begin_block,
                           .take = take_events,
-                          .item_done = item_done,
                           .end = end_block,
                           .max_queries = QUERIES_PER_BLOCK},
+                 .near = rtvi_near_select(flat->env->isa),
                  .out = out};
     return r;
 }

@@ -71,6 +71,7 @@ INLINE void encode(const float *x, size_t dim, int32_t levels, void *record) {
     size_t i = 0;
     memset(&s, 0, sizeof s);
     head->scale = tiny ? 0 : largest / (float)levels;
+    if (isinf(head->scale * (float)levels)) head->scale *= 1 - 0x1p-22F; /* the largest floats: what is decoded stays finite */
     for (; i + LANES <= dim; i += LANES) encode_lanes(x + i, head->scale, tiny ? 0 : inverse, code + i, &s);
     if (i < dim) {
         float tail[LANES] = {0};

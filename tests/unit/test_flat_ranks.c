@@ -96,7 +96,7 @@ static void small_galleries(void **state) {
 static void large_gallery(void **state) {
     world w;
     (void)state;
-    world_make(&w, 40, 700, 0, 11);
+    world_make(&w, 40, 330, 0, 11);
     all_ways(&w, 20, 0);
     world_free(&w);
 }
@@ -105,7 +105,7 @@ static void large_gallery(void **state) {
 static void large_gallery_of_ties(void **state) {
     world w;
     (void)state;
-    world_make(&w, 9, 800, 1, 12);
+    world_make(&w, 9, 310, 1, 12);
     all_ways(&w, 9, 1);
     world_free(&w);
 }

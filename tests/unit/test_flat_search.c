@@ -101,16 +101,16 @@ static void small_galleries(void **state) {
 static void large_gallery(void **state) {
     world w;
     (void)state;
-    world_make(&w, 96, 5000, 0, 11);
+    world_make(&w, 96, 2500, 0, 11);
     all_filters(&w, 101, 10, 0);
-    all_filters(&w, 1, 5000, 0);
+    all_filters(&w, 1, 2500, 0);
     world_free(&w);
 }
 
 static void large_gallery_of_ties(void **state) {
     world w;
     (void)state;
-    world_make(&w, 24, 9000, 1, 12);
+    world_make(&w, 24, 3000, 1, 12);
     all_filters(&w, 50, 100, 1);
     world_free(&w);
 }
@@ -130,8 +130,8 @@ static void large_k(void **state) {
     rtv_search_options o = test_search_options();
     (void)state;
     world_make(&w, 4, 60000, 1, 14);
-    queries = make_queries(&w, 40, 1, 15);
-    compare(&w, queries, 40, 60001, &o, NULL);
+    queries = make_queries(&w, 4, 1, 15);
+    compare(&w, queries, 4, 60001, &o, NULL);
     free(queries);
     world_free(&w);
 }
