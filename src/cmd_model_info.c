@@ -15,7 +15,7 @@ static const option_spec options[] = {
 };
 
 static int print(const session *s, const arguments *args, int64_t runs, int64_t process_bytes) {
-    layer_list layers = {NULL, 0, 0};
+    layer_list layers = {.items = NULL};
     int with_layers = args->values[OPT_LAYERS] || runs > 0, code = STATUS_OK;
     if (with_layers) code = layers_read(&layers, s->model, (int32_t)runs);
     if (code == STATUS_OK && args->values[OPT_JSON]) {

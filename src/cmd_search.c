@@ -25,6 +25,7 @@ enum {
     OPT_HTML,
     OPT_ROOT,
     OPT_FOREIGN,
+    OPT_PARENT,
     OPT_MODEL,
     OPT_THREADS
 };
@@ -41,6 +42,7 @@ static const option_spec options[] = {
     [OPT_HTML] = {"html", 0, "SHEET", "write a contact sheet as well, one HTML file with the pictures in it", 0},
     [OPT_ROOT] = {"root", 0, "FOLDER", "for the contact sheet: where relative keys begin (default: the current folder)", 0},
     [OPT_FOREIGN] = {"allow-foreign", 0, NULL, "search an index that another model of as many dimensions made", 0},
+    [OPT_PARENT] = {"allow-parent", 0, NULL, "search an index of the float32 model that MODEL was quantized from", 0},
     [OPT_MODEL] = OPTION_MODEL,
     [OPT_THREADS] = OPTION_THREADS,
 };
@@ -127,6 +129,11 @@ static int read_options(searching *work) {
     return code;
 }
 
+static int32_t whose_index(const arguments *args) {
+    if (args->values[OPT_FOREIGN]) return RTV_INDEX_ANY;
+    return args->values[OPT_PARENT] ? RTV_INDEX_PARENTS : RTV_INDEX_OWN;
+}
+
 static int open_all(searching *work) {
     const char *path = work->args->positional[0];
     rtv_error error;
@@ -136,7 +143,7 @@ static int open_all(searching *work) {
     if (rtv_index_open(path, work->session.runtime, &work->index, &error) != RTV_OK ||
         rtv_index_info_get(work->index, &work->info, &error) != RTV_OK)
         return fail(path, &error);
-    if (rtv_searcher_create(work->session.model, work->index, work->args->values[OPT_FOREIGN] != NULL, &work->searcher, &error) != RTV_OK)
+    if (rtv_searcher_create(work->session.model, work->index, whose_index(work->args), &work->searcher, &error) != RTV_OK)
         return fail(path, &error);
     return choose_class(work, work->args->values[OPT_CLASS]);
 }

@@ -14,9 +14,21 @@ int layers_time(layer_list *list, rtv_model *model, int32_t runs) {
     return rtv_model_profile(model, runs, list->items, list->count, &list->count, &error) == RTV_OK ? STATUS_OK : fail(NULL, &error);
 }
 
+/* Nothing of this can fail. */
+static void read_known(layer_list *list, rtv_model *model) {
+    uint64_t size = 0;
+    rtv_model_provenance(model, NULL, 0, &size, NULL);
+    if (size <= 1) return;
+    rtv_model_quantized_layers(model, NULL, 0, &list->num_known, NULL);
+    list->known = allocate((size_t)list->num_known, sizeof *list->known);
+    list->known->struct_size = sizeof *list->known;
+    rtv_model_quantized_layers(model, list->known, list->num_known, &list->num_known, NULL);
+}
+
 int layers_read(layer_list *list, rtv_model *model, int32_t runs) {
     rtv_error error;
     memset(list, 0, sizeof *list);
+    read_known(list, model);
     if (rtv_model_profile(model, 0, NULL, 0, &list->count, &error) != RTV_OK) return fail(NULL, &error);
     list->items = allocate((size_t)list->count, sizeof *list->items);
     list->items->struct_size = sizeof *list->items;
@@ -25,6 +37,7 @@ int layers_read(layer_list *list, rtv_model *model, int32_t runs) {
 
 void layers_destroy(layer_list *list) {
     free(list->items);
+    free(list->known);
     memset(list, 0, sizeof *list);
 }
 
@@ -110,6 +123,54 @@ static void print_groups(const layer_list *list, int by, const layer_group *all)
     free(groups.items);
 }
 
+/* NULL for conversions and copies, which belong to no layer. */
+static const rtv_quantized_layer *find_known(const layer_list *list, const rtv_layer_info *layer) {
+    if (strcmp(layer->op, "reorder") == 0) return NULL;
+    for (int64_t i = 0; i < list->num_known; i++)
+        if (strcmp(list->known[i].name, layer->name) == 0) return &list->known[i];
+    return NULL;
+}
+
+static void print_share(const layer_list *list) {
+    double all = 0, in_int8 = 0;
+    int64_t layers = 0, layers_in_int8 = 0;
+    for (int64_t i = 0; i < list->count; i++) {
+        const int is_int8 = strcmp(list->items[i].precision, "int8") == 0;
+        if (list->items[i].macs <= 0) continue;
+        layers++;
+        layers_in_int8 += is_int8;
+        all += list->items[i].macs;
+        in_int8 += is_int8 ? list->items[i].macs : 0;
+    }
+    printf("\nint8: %" PRId64 " of %" PRId64 " layers with multiply-adds, %.2f %% of these\n", layers_in_int8, layers,
+           all > 0 ? 100 * in_int8 / all : 0);
+}
+
+/* What the codes of a quantized model's layers stand for, and why each runs in what it does. */
+static void print_codes(const layer_list *list) {
+    static const char *const heads[] = {"layer", "precision", "output", "scale", "zero point", "weights S/N", "why"};
+    table t;
+    table_begin(&t, "lllrrrl");
+    for (size_t i = 0; i < t.num_columns; i++) table_add(&t, CELL_BOLD, heads[i]);
+    for (int64_t i = 0; i < list->count; i++) {
+        const rtv_layer_info *layer = &list->items[i];
+        const rtv_quantized_layer *known = find_known(list, layer);
+        char zero_point[16] = "";
+        if (layer->scale > 0) snprintf(zero_point, sizeof zero_point, "%" PRId32, layer->zero_point);
+        table_add(&t, CELL_PLAIN, layer->name);
+        table_add(&t, CELL_PLAIN, layer->precision);
+        table_add(&t, CELL_PLAIN, layer->output);
+        layers_add_number(&t, "%.6g", (double)layer->scale);
+        table_add(&t, CELL_PLAIN, zero_point);
+        layers_add_number(&t, "%.1f dB", known ? known->weight_snr_db : 0);
+        table_add(&t, CELL_PLAIN, known ? known->why : "");
+    }
+    printf("\n");
+    table_print(&t, stdout);
+    table_destroy(&t);
+    print_share(list);
+}
+
 void layers_print(const layer_list *list) {
     static const char *const heads[] = {"layer", "op", "output", "kernel", "precision", "MMAC", "ms", "share", "GMAC/s"};
     const layer_group all = add_up(list);
@@ -128,9 +189,17 @@ void layers_print(const layer_list *list) {
     printf("\n");
     table_print(&t, stdout);
     table_destroy(&t);
+    if (list->num_known > 0) print_codes(list);
     if (!list->has_times) return;
     print_groups(list, BY_OP, &all);
     print_groups(list, BY_KERNEL, &all);
+}
+
+static void add_known_json(cJSON *object, const rtv_quantized_layer *known) {
+    if (!known) return;
+    json_add_text(object, "why", known->why);
+    if (known->weight_snr_db > 0) cJSON_AddNumberToObject(object, "weight_snr_db", known->weight_snr_db);
+    if (known->pairs_mended > 0) cJSON_AddNumberToObject(object, "pairs_mended", (double)known->pairs_mended);
 }
 
 cJSON *layers_json(const layer_list *list) {
@@ -148,6 +217,7 @@ cJSON *layers_json(const layer_list *list) {
             json_add_float(object, "scale", layer->scale);
             cJSON_AddNumberToObject(object, "zero_point", layer->zero_point);
         }
+        add_known_json(object, find_known(list, layer));
         cJSON_AddNumberToObject(object, "macs", layer->macs);
         if (list->has_times) cJSON_AddNumberToObject(object, "milliseconds", layer->milliseconds);
         if (list->has_times && layer->macs > 0)

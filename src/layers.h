@@ -10,6 +10,8 @@
 typedef struct layer_list {
     rtv_layer_info *items; /* [count] in the network's order */
     int64_t count;
+    rtv_quantized_layer *known; /* [num_known] of a quantized model: why its layers run in what they do */
+    int64_t num_known;          /* 0 for a float32 model */
     int has_times;
 } layer_list;
 

@@ -34,6 +34,10 @@ void model_summary_print(const rtv_model_info *info, int64_t process_bytes) {
                        text_bytes(&a, (double)process_bytes), text_bytes(&b, allowed_bytes(info)));
     table_add_pair(&t, "executor", "%s", model_executor_name(info->executor));
     table_add_pair(&t, "fingerprint", "%s", info->fingerprint);
+    if (*info->parent) {
+        table_add_pair(&t, "quantized from", "%s", info->parent);
+        table_add_pair(&t, "calibration", "%s pictures", text_count(&a, info->calibration_pictures));
+    }
     table_print(&t, stdout);
     table_destroy(&t);
 }
@@ -56,5 +60,9 @@ cJSON *model_summary_json(const rtv_model_info *info, int64_t process_bytes) {
     if (process_bytes > 0) cJSON_AddNumberToObject(object, "process_bytes", (double)process_bytes);
     json_add_text(object, "executor", model_executor_name(info->executor));
     json_add_text(object, "fingerprint", info->fingerprint);
+    if (*info->parent) {
+        json_add_text(object, "parent", info->parent);
+        cJSON_AddNumberToObject(object, "calibration_pictures", (double)info->calibration_pictures);
+    }
     return object;
 }

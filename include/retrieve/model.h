@@ -102,6 +102,8 @@ typedef struct rtv_model_info {
     char descriptors[16];                        /* "SG"; empty for a classifier */
     char preprocessing[224];                     /* one line */
     char fingerprint[RTV_FINGERPRINT_CHARS + 8]; /* with a final NUL */
+    char parent[RTV_FINGERPRINT_CHARS + 8];      /* the float32 model's that a quantized one was made of; empty for a float32 model */
+    int64_t calibration_pictures;                /* that a quantized model was made with; 0 for a float32 model */
 } rtv_model_info;
 
 /* Fill info->struct_size before the call. Errors: INVALID_ARGUMENT. */

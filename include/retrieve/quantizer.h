@@ -4,8 +4,7 @@
  *     rtv_quantizer_add(quantizer, pictures, count, statuses, NULL, NULL, &e);     // some hundred, such as the model will see
  *     rtv_quantizer_finish(quantizer, NULL, &quantized, &e);                       // a model like any other: embed, save, search
  *     rtv_quantizer_free(quantizer);
- *
- * Declared ahead of the implementation: nothing here is exported yet. */
+ */
 #ifndef RETRIEVE_QUANTIZER_H
 #define RETRIEVE_QUANTIZER_H
 
@@ -95,7 +94,7 @@ typedef struct rtv_quantizer_options {
     void *progress_user;
 } rtv_quantizer_options;
 
-void rtv_quantizer_options_init_sized(rtv_quantizer_options *options, uint32_t struct_size);
+RTV_API void rtv_quantizer_options_init_sized(rtv_quantizer_options *options, uint32_t struct_size);
 #define rtv_quantizer_options_init(options) rtv_quantizer_options_init_sized((options), (uint32_t)sizeof(rtv_quantizer_options))
 
 /* Collects pictures and makes quantized models. Thread class: single; a second caller gets RTV_E_BUSY at once. Its functions answer as
@@ -103,22 +102,23 @@ void rtv_quantizer_options_init_sized(rtv_quantizer_options *options, uint32_t s
 typedef struct rtv_quantizer rtv_quantizer;
 
 /* Keeps the model alive. options are copied; NULL for the defaults. Errors: INVALID_ARGUMENT (a setting out of range, no regular
- * expression, malformed or unknown JSON; a model that is quantized already), NOT_FOUND (a scope that matches nothing), OUT_OF_MEMORY. */
-int32_t rtv_quantizer_create(rtv_model *model, const rtv_quantizer_options *options, rtv_quantizer **quantizer, rtv_error *error);
+ * expression, an unknown member of the JSON; a model that is quantized already), FORMAT (no JSON), NOT_FOUND (a scope that matches
+ * nothing), OUT_OF_MEMORY. */
+RTV_API int32_t rtv_quantizer_create(rtv_model *model, const rtv_quantizer_options *options, rtv_quantizer **quantizer, rtv_error *error);
 
 /* Other settings for the same pictures. What they have in common with the old ones (statistics, weights of layers whose settings stay) is
  * not computed again. max_samples must not fall below the pictures that are there. Errors: as create; the old settings then stay. */
-int32_t rtv_quantizer_configure(rtv_quantizer *quantizer, const rtv_quantizer_options *options, rtv_error *error);
+RTV_API int32_t rtv_quantizer_configure(rtv_quantizer *quantizer, const rtv_quantizer_options *options, rtv_error *error);
 
 /* The settings in use, as the JSON that options.json takes, complete. As rtv_model_dump writes. Errors: BUFFER_TOO_SMALL. */
-int32_t rtv_quantizer_settings(rtv_quantizer *quantizer, char *text, uint64_t capacity, uint64_t *size_bytes, rtv_error *error);
+RTV_API int32_t rtv_quantizer_settings(rtv_quantizer *quantizer, char *text, uint64_t capacity, uint64_t *size_bytes, rtv_error *error);
 
 /* Reads count pictures: decoded, resized, kept. One bad picture is skipped alone; statuses[count] and errors[count] tell which and why
  * (each may be NULL; with both NULL the first failure is returned and no picture is added). *num_added (may be NULL): how many are new.
  * Errors of the call: INVALID_ARGUMENT, LIMIT (more than max_samples; nothing is added), CANCELLED (nothing is added), OUT_OF_MEMORY.
  * Errors of a picture: as rtv_model_embed; MISMATCH also for one that the loaded statistics are not of. */
-int32_t rtv_quantizer_add(rtv_quantizer *quantizer, const rtv_picture *pictures, int64_t count, int32_t *statuses, rtv_error *errors,
-                          int64_t *num_added, rtv_error *error);
+RTV_API int32_t rtv_quantizer_add(rtv_quantizer *quantizer, const rtv_picture *pictures, int64_t count, int32_t *statuses,
+                                  rtv_error *errors, int64_t *num_added, rtv_error *error);
 
 /* A source of finished network inputs: writes sample number `sample` as float32 [3][input_height][input_width] to values and returns 0; 1
  * when there are no more; anything else is a failure. Called on the caller's thread. */
@@ -126,23 +126,23 @@ typedef int32_t (*rtv_sample_fn)(void *user, int64_t sample, float *values);
 
 /* Adds what the source gives until it ends or max_samples are there. Errors: CALLBACK, INVALID_ARGUMENT (a value is not finite), CANCELLED,
  * OUT_OF_MEMORY; those added before stay. */
-int32_t rtv_quantizer_add_from(rtv_quantizer *quantizer, rtv_sample_fn source, void *user, int64_t *num_added, rtv_error *error);
+RTV_API int32_t rtv_quantizer_add_from(rtv_quantizer *quantizer, rtv_sample_fn source, void *user, int64_t *num_added, rtv_error *error);
 
 /* Statistics of the activations in a file (docs/formats.md), bound to the model and its pictures: collected when they are not there yet.
  * With statistics loaded, finish runs pictures through the network only where settings ask for more (COMPENSATED weights, FULL bias
  * correction): for these some of the same pictures have to be added again. load before the first add. Errors of save: as finish, IO; of
  * load: IO, FORMAT, CHECKSUM, UNSUPPORTED (another version), MISMATCH (of another model), STATE (pictures are there already). */
-int32_t rtv_quantizer_save_statistics(rtv_quantizer *quantizer, const char *path, rtv_error *error);
-int32_t rtv_quantizer_load_statistics(rtv_quantizer *quantizer, const char *path, rtv_error *error);
+RTV_API int32_t rtv_quantizer_save_statistics(rtv_quantizer *quantizer, const char *path, rtv_error *error);
+RTV_API int32_t rtv_quantizer_load_statistics(rtv_quantizer *quantizer, const char *path, rtv_error *error);
 
 /* Makes a quantized model of what was added; as often as wanted. options: as for rtv_model_load (executor REFERENCE gives the same codes in
  * plain C); NULL for the defaults. Equal pictures in equal order give equal models, whatever the number of threads.
  * Errors: STATE (no picture; statistics without what the settings need), FORMAT (activations that are constant or not finite, weights or
  * biases that are not: the message names the layer), CANCELLED, OUT_OF_MEMORY, and those of rtv_model_load. */
-int32_t rtv_quantizer_finish(rtv_quantizer *quantizer, const rtv_model_options *options, rtv_model **model, rtv_error *error);
+RTV_API int32_t rtv_quantizer_finish(rtv_quantizer *quantizer, const rtv_model_options *options, rtv_model **model, rtv_error *error);
 
 /* NULL is allowed. */
-void rtv_quantizer_free(rtv_quantizer *quantizer);
+RTV_API void rtv_quantizer_free(rtv_quantizer *quantizer);
 
 /* --- looking at quantized models, just made or loaded --- */
 
@@ -163,16 +163,17 @@ typedef struct rtv_quantized_layer {
 
 /* Every layer of the network in execution order; a float32 model's all run in float32. Writes min(capacity, count) layers and the count.
  * Errors: INVALID_ARGUMENT. */
-int32_t rtv_model_quantized_layers(const rtv_model *model, rtv_quantized_layer *layers, int64_t capacity, int64_t *count, rtv_error *error);
+RTV_API int32_t rtv_model_quantized_layers(const rtv_model *model, rtv_quantized_layer *layers, int64_t capacity, int64_t *count,
+                                           rtv_error *error);
 
 /* Where a quantized model comes from, as JSON: parent, pictures, settings, versions, layers (docs/formats.md). As rtv_model_dump writes; an
  * empty text for a float32 model. Errors: BUFFER_TOO_SMALL. */
-int32_t rtv_model_provenance(const rtv_model *model, char *text, uint64_t capacity, uint64_t *size_bytes, rtv_error *error);
+RTV_API int32_t rtv_model_provenance(const rtv_model *model, char *text, uint64_t capacity, uint64_t *size_bytes, rtv_error *error);
 
 /* A number for the network's input of this picture, and whether (1 or 0) a quantized model was calibrated with a picture of that number.
  * Models of one preprocessing give one number. Errors: as rtv_model_preprocess. */
-int32_t rtv_model_picture_hash(rtv_model *model, const rtv_picture *picture, uint64_t *hash, rtv_error *error);
-int32_t rtv_model_is_calibrated_with(const rtv_model *model, uint64_t hash);
+RTV_API int32_t rtv_model_picture_hash(rtv_model *model, const rtv_picture *picture, uint64_t *hash, rtv_error *error);
+RTV_API int32_t rtv_model_is_calibrated_with(const rtv_model *model, uint64_t hash);
 
 /* The fake-quantize run of a quantized model: float32 layers on what the codes stand for, results quantized again; for comparing. */
 enum {
@@ -190,13 +191,13 @@ typedef struct rtv_simulate_options {
     const rtv_model *parent; /* whose weights are rounded so, needed for all but CODES; init writes NULL */
 } rtv_simulate_options;
 
-void rtv_simulate_options_init_sized(rtv_simulate_options *options, uint32_t struct_size);
+RTV_API void rtv_simulate_options_init_sized(rtv_simulate_options *options, uint32_t struct_size);
 #define rtv_simulate_options_init(options) rtv_simulate_options_init_sized((options), (uint32_t)sizeof(rtv_simulate_options))
 
 /* options and model_options NULL for the defaults. The result embeds like any model; it is not meant to be saved. Errors: INVALID_ARGUMENT
  * (a model that is not quantized, an option out of range), MISMATCH (a parent that is another model's), and those of rtv_model_load. */
-int32_t rtv_model_simulate(const rtv_model *quantized, const rtv_simulate_options *options, const rtv_model_options *model_options,
-                           rtv_model **model, rtv_error *error);
+RTV_API int32_t rtv_model_simulate(const rtv_model *quantized, const rtv_simulate_options *options, const rtv_model_options *model_options,
+                                   rtv_model **model, rtv_error *error);
 
 #ifdef __cplusplus
 }

@@ -40,6 +40,7 @@
 #ifndef RETRIEVE_RETRIEVE_H
 #define RETRIEVE_RETRIEVE_H
 
+#include <retrieve/accuracy.h>
 #include <retrieve/dataset.h>
 #include <retrieve/drift.h>
 #include <retrieve/evaluate.h>
@@ -47,6 +48,7 @@
 #include <retrieve/image.h>
 #include <retrieve/index.h>
 #include <retrieve/model.h>
+#include <retrieve/quantizer.h>
 #include <retrieve/runtime.h>
 #include <retrieve/searcher.h>
 #include <retrieve/status.h>

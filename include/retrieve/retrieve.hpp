@@ -4,7 +4,7 @@
  *     retrieve::index index = retrieve::index::open("pictures.rtvx");
  *     retrieve::searcher searcher = retrieve::searcher::create(model, index);
  *     rtv_picture query = retrieve::picture_from_path("photo.jpg");
- *     for (const rtv_hit &hit : searcher.search({&query, 1}, 10).front()) std::cout << hit.score << " " << index.key(hit.id) << "\n";
+ *     for (const rtv_hit &hit : searcher.search_one(query, 10)) std::cout << hit.score << " " << index.key(hit.id) << "\n";
  *
  * A function returns outcome<T>. With exceptions that is T itself, and a failure throws retrieve::error. Without them (compiled so, or
  * RTV_HPP_NO_EXCEPTIONS defined) it is result<T>: ask it before you take the value, *result or result->. What the functions do, which
@@ -397,6 +397,15 @@ class searcher : public handle<rtv_searcher, rtv_searcher_free> {
         rtv_error e;
         rtv_searcher_create(with.get(), in.get(), allow_foreign, &created, &e);
         return detail::finish(e, searcher(created));
+    }
+    /* At most k hits for one picture. */
+    outcome<index::hits> search_one(const rtv_picture &picture, std::int64_t k, const rtv_search_options *options = nullptr) const {
+        index::hits found(k > 0 ? std::size_t(k) : 1);
+        std::int64_t count = 0;
+        rtv_error e;
+        rtv_searcher_search(get(), &picture, 1, k, options, found.data(), &count, nullptr, &e);
+        found.resize(e.status == RTV_OK ? std::size_t(count) : 0);
+        return detail::finish(e, std::move(found));
     }
     /* At most k hits for each picture; the first picture that fails is the failure of the call. */
     outcome<std::vector<index::hits>> search(span<const rtv_picture> pictures, std::int64_t k,

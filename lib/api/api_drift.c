@@ -2,8 +2,7 @@
 #include <string.h>
 
 #include "api/api_drift.h"
-
-enum { LARGEST_K = 1000 };
+#include "api/api_ranks.h"
 
 static const int64_t customary_k[] = {1, 2, 4, 8};
 
@@ -13,19 +12,6 @@ void rtv_drift_options_init_sized(rtv_drift_options *options, uint32_t struct_si
     defaults.num_k = sizeof customary_k / sizeof *customary_k;
     defaults.layer_pictures = 16;
     rtvi_api_init(options, struct_size, &defaults, sizeof defaults);
-}
-
-static int32_t check_k(const rtv_drift_options *options, rtv_error *error) {
-    if (options->num_k < 1 || options->num_k > RTV_DRIFT_MOST_K)
-        return rtvi_error_set(error, RTV_E_INVALID_ARGUMENT, "api: num_k: got %lld, expected 1..%d", (long long)options->num_k,
-                              RTV_DRIFT_MOST_K);
-    for (int64_t i = 0; i < options->num_k; i++) {
-        const int64_t least = i > 0 ? options->k[i - 1] + 1 : 1;
-        if (options->k[i] < least || options->k[i] > LARGEST_K)
-            return rtvi_error_set(error, RTV_E_INVALID_ARGUMENT, "api: k[%lld]: got %lld, expected %lld..%d", (long long)i,
-                                  (long long)options->k[i], (long long)least, LARGEST_K);
-    }
-    return RTV_OK;
 }
 
 static int32_t check(rtv_drift_options *options, const rtv_drift_options *given, int64_t count, rtv_error *error) {
@@ -38,11 +24,8 @@ static int32_t check(rtv_drift_options *options, const rtv_drift_options *given,
     if (options->layer_pictures < 0)
         return rtvi_error_set(error, RTV_E_INVALID_ARGUMENT, "api: layer_pictures: got %lld, expected 0 or more",
                               (long long)options->layer_pictures);
-    for (int64_t i = 0; options->classes && i < count; i++)
-        if (options->classes[i] < -1)
-            return rtvi_error_set(error, RTV_E_INVALID_ARGUMENT, "api: classes[%lld]: got %d, expected -1 or more", (long long)i,
-                                  options->classes[i]);
-    return check_k(options, error);
+    if (options->classes) status = rtvi_api_check_classes(options->classes, count, error);
+    return status == RTV_OK ? rtvi_api_check_k(options->k, options->num_k, RTV_DRIFT_MOST_K, error) : status;
 }
 
 int32_t rtv_drift_measure(rtv_model *a, rtv_model *b, const rtv_picture *pictures, int64_t count, const rtv_drift_options *given,

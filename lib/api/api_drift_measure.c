@@ -6,10 +6,10 @@
 #include <string.h>
 
 #include "api/api_drift.h"
+#include "api/api_provenance.h"
+#include "api/api_ranks.h"
 #include "eval/eval_drift.h"
 #include "search/layer_drift.h"
-
-enum { QUERIES_AT_ONCE = 1024 /* bounds the memory for hits */ };
 
 typedef struct measuring {
     rtv_drift *drift;
@@ -102,66 +102,35 @@ static int32_t compare_descriptors(measuring *m) {
 
 /* --- searching -------------------------------------------------------------------------------------------------------------------- */
 
-/* Who asks whom, and where the answers go. */
-typedef struct asking {
-    int queries, gallery; /* 0: A's descriptors, 1: B's */
-    size_t rank, nearest; /* offsets in rtv_picture_drift */
-} asking;
-
-static const asking askings[] = {
-    {0, 0, offsetof(rtv_picture_drift, rank_a), offsetof(rtv_picture_drift, nearest_a)},
-    {1, 1, offsetof(rtv_picture_drift, rank_b), offsetof(rtv_picture_drift, nearest_b)},
-    {1, 0, offsetof(rtv_picture_drift, rank_mixed), offsetof(rtv_picture_drift, nearest_mixed)},
-};
-
-/* Ids in the gallery are the places among the compared pictures. */
-static void note_answer(const measuring *m, const asking *how, int64_t query, const rtv_hit *hits, int64_t num_hits) {
-    rtv_picture_drift *picture = &m->drift->pictures[m->numbers[query]];
-    int64_t nearest = num_hits > 0 ? m->numbers[hits[0].id] : -1;
-    int32_t rank = 0;
-    for (int32_t i = 0; i < num_hits && rank == 0 && m->classes[query] >= 0; i++)
-        if (hits[i].class_id == m->classes[query]) rank = i + 1;
-    memcpy((char *)picture + how->rank, &rank, sizeof rank);
-    memcpy((char *)picture + how->nearest, &nearest, sizeof nearest);
-}
-
-static int32_t ask(const measuring *m, const asking *how, rtv_index *index, rtv_hit *hits, int64_t *num_hits) {
-    const int64_t count = m->drift->info.num_compared, dim = m->drift->info.descriptor_dim, k = m->options->k[m->options->num_k - 1];
-    int64_t own[QUERIES_AT_ONCE];
-    rtv_search_options options;
-    rtv_search_options_init(&options);
-    options.exclude_ids = own;
-    for (int64_t at = 0; at < count; at += QUERIES_AT_ONCE) {
-        const int64_t now = count - at < QUERIES_AT_ONCE ? count - at : QUERIES_AT_ONCE;
-        int32_t status;
-        for (int64_t i = 0; i < now; i++) own[i] = at + i;
-        status = rtv_index_search(index, m->descriptors[how->queries] + at * dim, now, k, &options, hits, num_hits, m->error);
-        if (status != RTV_OK) return status;
-        for (int64_t i = 0; i < now; i++) note_answer(m, how, at + i, hits + i * k, num_hits[i]);
-    }
-    return RTV_OK;
-}
-
-static int32_t ask_gallery(const measuring *m, int gallery, rtv_hit *hits, int64_t *num_hits) {
-    const rtv_items items = {.struct_size = sizeof items, .vectors = m->descriptors[gallery], .classes = m->classes};
-    rtv_index *index = NULL;
-    int32_t status = rtv_index_create(m->drift->info.descriptor_dim, m->drift->runtime, &index, m->error);
-    if (status == RTV_OK) status = rtv_index_add(index, &items, m->drift->info.num_compared, m->error);
-    for (size_t i = 0; i < sizeof askings / sizeof *askings && status == RTV_OK; i++)
-        if (askings[i].gallery == gallery) status = ask(m, &askings[i], index, hits, num_hits);
-    rtv_index_free(index);
+/* ranks[num_compared], nearest[num_compared] are places among the compared pictures. */
+static int32_t ask(const measuring *m, int queries, int gallery, int32_t *ranks, int64_t *nearest) {
+    const rtvi_descriptor_set set = {m->descriptors[queries], m->descriptors[gallery], m->classes, m->drift->info.num_compared,
+                                     m->drift->info.descriptor_dim};
+    const int32_t status = rtvi_api_ranks(m->drift->runtime, &set, m->options->k[m->options->num_k - 1], ranks, nearest, m->error);
+    for (int64_t i = 0; i < set.count && status == RTV_OK; i++)
+        if (nearest[i] >= 0) nearest[i] = m->numbers[nearest[i]];
     return status;
 }
 
 static int32_t search(const measuring *m) {
-    const size_t k = (size_t)m->options->k[m->options->num_k - 1];
-    rtv_hit *hits = rtvi_alloc(m->env, QUERIES_AT_ONCE * k, sizeof *hits);
-    int64_t *num_hits = rtvi_alloc(m->env, QUERIES_AT_ONCE, sizeof *num_hits);
-    int32_t status = RTV_OK;
-    if (!hits || !num_hits) status = rtvi_error_out_of_memory(m->error, "drift", QUERIES_AT_ONCE * k * sizeof *hits);
-    for (int gallery = 0; gallery < 2 && status == RTV_OK; gallery++) status = ask_gallery(m, gallery, hits, num_hits);
-    rtvi_free(m->env, hits);
-    rtvi_free(m->env, num_hits);
+    const size_t count = (size_t)m->drift->info.num_compared;
+    int32_t *ranks = rtvi_alloc(m->env, 3 * count, sizeof *ranks), status = RTV_OK; /* [3][count]: A, B, mixed */
+    int64_t *nearest = rtvi_alloc(m->env, 3 * count, sizeof *nearest);
+    if (!ranks || !nearest) status = rtvi_error_out_of_memory(m->error, "drift", 3 * count * sizeof *nearest);
+    if (status == RTV_OK) status = ask(m, 0, 0, ranks, nearest);
+    if (status == RTV_OK) status = ask(m, 1, 1, ranks + count, nearest + count);
+    if (status == RTV_OK) status = ask(m, 1, 0, ranks + 2 * count, nearest + 2 * count);
+    for (size_t i = 0; i < count && status == RTV_OK; i++) {
+        rtv_picture_drift *picture = &m->drift->pictures[m->numbers[i]];
+        picture->rank_a = ranks[i];
+        picture->rank_b = ranks[count + i];
+        picture->rank_mixed = ranks[2 * count + i];
+        picture->nearest_a = nearest[i];
+        picture->nearest_b = nearest[count + i];
+        picture->nearest_mixed = nearest[2 * count + i];
+    }
+    rtvi_free(m->env, ranks);
+    rtvi_free(m->env, nearest);
     return status;
 }
 
@@ -230,6 +199,27 @@ static int32_t measure_recall(measuring *m) {
     rtvi_free(m->env, ranks);
     info->num_lone = count_lone(m->classes, info->num_compared);
     return RTV_OK;
+}
+
+/* --- calibration ------------------------------------------------------------------------------------------------------------------- */
+
+/* A picture that cannot be read again is not counted. */
+static void mark_calibrated(const measuring *m, int side) {
+    rtvi_provenance provenance;
+    rtvi_provenance_open(m->models[side]->graph, &provenance);
+    for (int64_t i = 0; i < m->drift->info.num_compared && provenance.samples > 0; i++) {
+        rtv_picture_drift *picture = &m->drift->pictures[m->numbers[i]];
+        uint64_t hash;
+        if (rtv_model_picture_hash(m->models[side], &m->pictures[m->numbers[i]], &hash, NULL) == RTV_OK &&
+            rtvi_provenance_has_picture(&provenance, hash))
+            picture->is_calibrated = 1;
+    }
+    rtvi_provenance_close(&provenance);
+}
+
+static void count_calibrated(const measuring *m) {
+    for (int side = 0; side < 2; side++) mark_calibrated(m, side);
+    for (int64_t i = 0; i < m->drift->info.num_pictures; i++) m->drift->info.num_calibrated += m->drift->pictures[i].is_calibrated;
 }
 
 /* --- layers ----------------------------------------------------------------------------------------------------------------------- */
@@ -312,6 +302,7 @@ int32_t rtvi_drift_measure(rtv_drift *drift, rtv_model *a, rtv_model *b, const r
     if (status == RTV_OK) status = compare_descriptors(&m);
     if (status == RTV_OK) status = search(&m);
     if (status == RTV_OK) status = measure_recall(&m);
+    if (status == RTV_OK) count_calibrated(&m);
     if (status == RTV_OK) status = compare_layers(&m);
     rtvi_free(env, m.numbers);
     rtvi_free(env, m.classes);

@@ -40,8 +40,14 @@ struct rtv_index {
 struct rtv_searcher {
     rtv_model *model;
     rtv_index *index;
+    int32_t is_parents; /* 1: the index is one of the model's parent, and stays one */
 };
 
+/* A model of a graph that the library made, which is taken over (also on failure). The runtime is shared; given may be NULL. */
+int32_t rtvi_model_adopt(rtv_runtime *runtime, rtvi_graph *graph, const rtv_model_options *given, rtv_model **model, rtv_error *error);
+/* A text to a caller: at most capacity bytes with a final NUL, and the full size (with NUL) to *size_bytes, which may be NULL.
+ * BUFFER_TOO_SMALL. */
+int32_t rtvi_api_text(const char *text, char *to, uint64_t capacity, uint64_t *size_bytes, rtv_error *error);
 /* One more reference. */
 void rtvi_model_retain(rtv_model *model);
 void rtvi_index_retain(rtv_index *index);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "api/api_handles.h"
+#include "api/api_provenance.h"
 #include "arch/arch.h"
 #include "modelfile/modelfile_json.h"
 
@@ -263,6 +264,21 @@ int32_t rtv_model_import_bytes(const void *data, uint64_t size_bytes, const rtv_
     return import_from(&from, import, runtime, given, out, error);
 }
 
+int32_t rtvi_model_adopt(rtv_runtime *runtime, rtvi_graph *graph, const rtv_model_options *given, rtv_model **out, rtv_error *error) {
+    rtv_model_options options;
+    rtv_model *model = NULL;
+    int32_t status = begin(runtime, given, &options, &model, error);
+    if (status != RTV_OK) {
+        rtvi_graph_destroy(graph);
+        return status;
+    }
+    model->graph = graph;
+    model->store = RTV_STORE_FLOAT32;
+    status = rtvi_modelfile_fingerprint(&runtime->env, graph, model->store, &model->file, error);
+    if (status == RTV_OK) status = finish(model, &options, error);
+    return end(model, status, out);
+}
+
 int32_t rtv_model_save(const rtv_model *model, const char *path, rtv_error *error) {
     rtvi_modelfile_info written;
     RTVI_ENTER(error);
@@ -294,6 +310,7 @@ static int64_t columns_of(const rtvi_graph *graph, rtvi_role role) {
 int32_t rtv_model_info_get(const rtv_model *model, rtv_model_info *info, rtv_error *error) {
     const rtvi_graph *graph;
     rtv_model_info own;
+    rtvi_provenance provenance;
     RTVI_ENTER(error);
     RTVI_REQUIRE(model, error, "model is NULL");
     RTVI_REQUIRE(info, error, "info is NULL");
@@ -314,6 +331,10 @@ int32_t rtv_model_info_get(const rtv_model *model, rtv_model_info *info, rtv_err
     snprintf(own.descriptors, sizeof own.descriptors, "%s", graph->descriptors);
     describe_preprocessing(&graph->preprocess, own.preprocessing, sizeof own.preprocessing);
     snprintf(own.fingerprint, sizeof own.fingerprint, "%s", model->file.fingerprint);
+    rtvi_provenance_open(graph, &provenance);
+    rtvi_copy_clipped(own.parent, sizeof own.parent, provenance.parent);
+    own.calibration_pictures = provenance.samples;
+    rtvi_provenance_close(&provenance);
     return rtvi_api_info(info, &own, sizeof own, "rtv_model_info", error);
 }
 

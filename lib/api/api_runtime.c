@@ -97,6 +97,8 @@ static int32_t check_options(const rtv_runtime_options *options, rtv_error *erro
         return rtvi_error_set(error, RTV_E_INVALID_ARGUMENT, "api: threads: got %d, expected 1..%d", options->threads, MAX_THREADS);
     if (strcmp(rtv_isa_name(options->max_isa), "?") == 0)
         return rtvi_error_set(error, RTV_E_INVALID_ARGUMENT, "api: max_isa: got %d, expected an RTV_ISA_*", options->max_isa);
+    if (options->onednn_quiet < 0 || options->onednn_quiet > 1)
+        return rtvi_error_set(error, RTV_E_INVALID_ARGUMENT, "api: onednn_quiet: got %d, expected 0 or 1", options->onednn_quiet);
     if (options->log_level < RTV_LOG_ERROR || options->log_level > RTV_LOG_DEBUG)
         return rtvi_error_set(error, RTV_E_INVALID_ARGUMENT, "api: log_level: got %d, expected an RTV_LOG_*", options->log_level);
     RTVI_REQUIRE(!options->allocator || (options->allocator->allocate && options->allocator->release), error,

@@ -41,6 +41,15 @@ int32_t rtvi_api_info(void *info, const void *filled, size_t size, const char *t
     return status;
 }
 
+int32_t rtvi_api_text(const char *text, char *to, uint64_t capacity, uint64_t *size_bytes, rtv_error *error) {
+    const size_t size = strlen(text) + 1;
+    RTVI_REQUIRE(to || capacity == 0, error, "text is NULL");
+    if (size_bytes) *size_bytes = size;
+    if (capacity > 0) rtvi_copy_clipped(to, (size_t)(capacity < size ? capacity : size), text);
+    if (size <= capacity) return RTV_OK;
+    return rtvi_error_set(error, RTV_E_BUFFER_TOO_SMALL, "api: capacity: got %llu bytes, expected %zu", (unsigned long long)capacity, size);
+}
+
 int32_t rtvi_api_row(void *array, size_t i, const void *filled, size_t size, const char *type, rtv_error *error) {
     uint32_t theirs;
     void *row;

@@ -87,7 +87,7 @@ int32_t rtvi_onednn_emit_reorder(net *n, int32_t tensor, dnnl_memory_desc_t to, 
     if (!step) return -1;
     rtvi_onednn_add_arg(step, DNNL_ARG_FROM, tensor);
     rtvi_onednn_add_arg(step, DNNL_ARG_TO, out);
-    if (rtvi_onednn_step_descriptor(n, step, &descriptor, error) != RTV_OK) return -1;
+    if (rtvi_onednn_step_descriptor(n, step, NULL, &descriptor, error) != RTV_OK) return -1;
     rtvi_onednn_name_kernel(n, step, descriptor);
     dnnl_primitive_desc_destroy(descriptor);
     return out;

@@ -7,6 +7,8 @@
 typedef struct bound_step {
     dnnl_primitive_t primitive; /* NULL for a kernel of our own */
     dnnl_memory_t scratchpad;   /* NULL where none is needed */
+    dnnl_memory_t weights;      /* of the context's own, see repack; else NULL */
+    void *packed;               /* behind weights */
     dnnl_exec_arg_t args[MAX_ARGS + 1];
     int32_t num_args;
 } bound_step;
@@ -35,6 +37,8 @@ void rtvi_onednn_context_destroy(rtvi_exec_context *base) {
     for (size_t i = 0; c->steps && i < c->net->num_steps; i++) {
         if (c->steps[i].primitive) dnnl_primitive_destroy(c->steps[i].primitive);
         if (c->steps[i].scratchpad) dnnl_memory_destroy(c->steps[i].scratchpad);
+        if (c->steps[i].weights) dnnl_memory_destroy(c->steps[i].weights);
+        rtvi_free(env, c->steps[i].packed);
     }
     for (size_t i = 0; c->memories && i < c->net->num_tensors; i++)
         if (c->memories[i]) dnnl_memory_destroy(c->memories[i]);
@@ -55,9 +59,48 @@ static dnnl_status_t bind_primitive(context *c, const net_step *step, bound_step
     if (answer == dnnl_success && size > 0) answer = dnnl_memory_create(&bound->scratchpad, scratchpad, c->net->engine, DNNL_MEMORY_NONE);
     if (size > c->scratchpad_size) c->scratchpad_size = size;
     for (int32_t i = 0; i < step->num_args; i++)
-        bound->args[bound->num_args++] = (dnnl_exec_arg_t){step->ids[i], c->memories[step->tensors[i]]};
+        bound->args[bound->num_args++] = (dnnl_exec_arg_t){
+            step->ids[i], step->ids[i] == DNNL_ARG_WEIGHTS && bound->weights ? bound->weights : c->memories[step->tensors[i]]};
     if (bound->scratchpad) bound->args[bound->num_args++] = (dnnl_exec_arg_t){DNNL_ARG_SCRATCHPAD, bound->scratchpad};
     return answer;
+}
+
+/* The step's weights in the layout that descriptor asks for. */
+static int32_t pack_again(context *c, const net_tensor *weights, const_dnnl_primitive_desc_t descriptor, bound_step *bound,
+                          rtv_error *error) {
+    const_dnnl_memory_desc_t wanted = dnnl_primitive_desc_query_md(descriptor, dnnl_query_weights_md, 0);
+    const size_t size = dnnl_memory_desc_get_size(wanted);
+    bound->packed = rtvi_alloc(c->net->env, size, 1);
+    if (!bound->packed) return rtvi_error_out_of_memory(error, "exec", size);
+    if (rtvi_onednn_reorder_now(c->net->engine, weights->md, weights->constant, wanted, bound->packed, error) != RTV_OK)
+        return error->status;
+    return rtvi_onednn_error(dnnl_memory_create(&bound->weights, wanted, c->net->engine, bound->packed), "memory of", "an array", error);
+}
+
+/* The layout of weights was chosen for all the team's threads. Where oneDNN has only a reference kernel for it on this lane (seen with AMX
+ * and one thread: hundreds of times slower), the context gets those weights once more, in the layout that suits it. */
+static int32_t repack(context *c, const net_step *step, dnnl_primitive_desc_t *descriptor, bound_step *bound, rtv_error *error) {
+    const int32_t arg = rtvi_onednn_find_arg(step, DNNL_ARG_WEIGHTS);
+    const net_tensor *weights = arg < 0 ? NULL : &c->net->tensors[step->tensors[arg]];
+    const dnnl_dims_t *dims = NULL;
+    dnnl_memory_desc_t any = NULL;
+    dnnl_primitive_desc_t better = NULL;
+    rtv_error ignored;
+    int32_t rank = 0;
+    if (!weights || !weights->constant || !rtvi_onednn_is_slow(*descriptor) || strncmp(step->kernel, "ref", 3) == 0) return RTV_OK;
+    dnnl_memory_desc_query(weights->md, dnnl_query_ndims_s32, &rank);
+    dnnl_memory_desc_query(weights->md, dnnl_query_dims, &dims);
+    if (dnnl_memory_desc_create_with_tag(&any, rank, *dims, rtvi_onednn_md_type(weights->md), dnnl_format_tag_any) != dnnl_success)
+        return RTV_OK;
+    rtvi_onednn_step_descriptor(c->net, step, any, &better, &ignored);
+    dnnl_memory_desc_destroy(any);
+    if (!better || rtvi_onednn_is_slow(better)) {
+        if (better) dnnl_primitive_desc_destroy(better);
+        return RTV_OK;
+    }
+    dnnl_primitive_desc_destroy(*descriptor);
+    *descriptor = better;
+    return pack_again(c, weights, better, bound, error);
 }
 
 static int32_t bind_steps(context *c, rtv_error *error) {
@@ -66,9 +109,11 @@ static int32_t bind_steps(context *c, rtv_error *error) {
         dnnl_primitive_desc_t descriptor = NULL;
         int32_t status;
         if (step->kind >= STEP_OWN) continue;
-        status = rtvi_onednn_step_descriptor(c->net, step, &descriptor, error);
+        status = rtvi_onednn_step_descriptor(c->net, step, NULL, &descriptor, error);
         if (status != RTV_OK) return status;
-        status = rtvi_onednn_error(bind_primitive(c, step, &c->steps[s], descriptor), rtvi_onednn_step_op(step), step->name, error);
+        status = repack(c, step, &descriptor, &c->steps[s], error);
+        if (status == RTV_OK)
+            status = rtvi_onednn_error(bind_primitive(c, step, &c->steps[s], descriptor), rtvi_onednn_step_op(step), step->name, error);
         dnnl_primitive_desc_destroy(descriptor);
         if (status != RTV_OK) return status;
     }

@@ -163,9 +163,10 @@ static const_dnnl_memory_desc_t step_md(const net *n, const net_step *step, int 
     return arg < 0 ? NULL : n->tensors[step->tensors[arg]].md;
 }
 
-int32_t rtvi_onednn_step_descriptor(const net *n, const net_step *step, dnnl_primitive_desc_t *descriptor, rtv_error *error) {
-    rtvi_onednn_mds md = {step_md(n, step, DNNL_ARG_SRC), step_md(n, step, DNNL_ARG_WEIGHTS), step_md(n, step, DNNL_ARG_BIAS),
-                          step_md(n, step, DNNL_ARG_DST)};
+int32_t rtvi_onednn_step_descriptor(const net *n, const net_step *step, const_dnnl_memory_desc_t weights, dnnl_primitive_desc_t *descriptor,
+                                    rtv_error *error) {
+    rtvi_onednn_mds md = {step_md(n, step, DNNL_ARG_SRC), weights ? weights : step_md(n, step, DNNL_ARG_WEIGHTS),
+                          step_md(n, step, DNNL_ARG_BIAS), step_md(n, step, DNNL_ARG_DST)};
     dnnl_status_t answer;
     if (step->kind == STEP_CONCAT) {
         const_dnnl_memory_desc_t srcs[RTVI_MAX_INPUTS];

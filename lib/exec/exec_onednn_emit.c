@@ -139,7 +139,7 @@ static int32_t emit_layoutless(net *n, const rtvi_graph *graph, const rtvi_node 
         rtvi_onednn_add_arg(step, norm_ids[i], tensor);
     }
     values[node->output] = dst;
-    if (rtvi_onednn_step_descriptor(n, step, &descriptor, error) != RTV_OK) return error->status;
+    if (rtvi_onednn_step_descriptor(n, step, NULL, &descriptor, error) != RTV_OK) return error->status;
     rtvi_onednn_name_kernel(n, step, descriptor);
     dnnl_primitive_desc_destroy(descriptor);
     return RTV_OK;

@@ -99,8 +99,9 @@ dnnl_status_t rtvi_onednn_concat_descriptor(dnnl_engine_t engine, int32_t axis, 
 const char *rtvi_onednn_step_op(const net_step *step);
 /* Which argument has an id; -1 for none. */
 int32_t rtvi_onednn_find_arg(const net_step *step, int id);
-/* A primitive descriptor for a step whose tensors are fixed. */
-int32_t rtvi_onednn_step_descriptor(const net *n, const net_step *step, dnnl_primitive_desc_t *descriptor, rtv_error *error);
+/* A primitive descriptor for a step whose tensors are fixed; weights: in another layout than the step's own, or NULL. */
+int32_t rtvi_onednn_step_descriptor(const net *n, const net_step *step, const_dnnl_memory_desc_t weights, dnnl_primitive_desc_t *descriptor,
+                                    rtv_error *error);
 
 /* exec_onednn_emit.c. Adds the steps of one node. values[graph value] is its tensor, or -1. uses: see rtvi_graph_count_uses; counts down as
  * values are read. */

@@ -24,6 +24,19 @@ void rtvi_graph_edit_set_constant(rtvi_graph *graph, int32_t index, int32_t rank
     memcpy(value->dims, dims, (size_t)rank * sizeof *dims);
 }
 
+int32_t rtvi_graph_edit_own_constants(rtvi_graph *graph, rtv_error *error) {
+    for (size_t i = 0; i < graph->num_values; i++) {
+        rtvi_value *value = &graph->values[i];
+        const size_t count = value->is_constant ? (size_t)rtvi_tensor_count(&value->constant) : 0, size = rtvi_dtype_size(value->dtype);
+        if (!value->is_constant || value->owned) continue;
+        value->owned = rtvi_alloc(graph->env, count, size);
+        if (!value->owned) return rtvi_error_out_of_memory(error, "graph", count * size);
+        rtvi_tensor_to_bytes(&value->constant, value->owned);
+        value->constant = rtvi_tensor_contiguous(value->dtype, value->rank, value->dims, value->owned);
+    }
+    return rtvi_error_clear(error);
+}
+
 void rtvi_graph_edit_retire(rtvi_node *node) { node->num_inputs = 0; }
 
 void rtvi_graph_edit_swap(rtvi_graph *graph, rtvi_node *a, rtvi_node *b) {

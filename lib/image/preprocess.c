@@ -128,16 +128,10 @@ int32_t rtvi_preprocess_pixels(const rtvi_env *env, const rtvi_preprocess *how, 
     return status == RTV_OK ? rtvi_error_clear(error) : status;
 }
 
-/* A table of the 256 values of a channel is exact and saves the divisions. */
-static void make_table(const rtvi_preprocess *how, float table[3][256]) {
-    for (size_t c = 0; c < 3; c++)
-        for (size_t i = 0; i < 256; i++) table[c][i] = ((float)i / 255.0f - how->mean[c]) / how->std[c];
-}
-
 static void normalize(const rtvi_image *image, const rtvi_preprocess *how, float *values) {
     float table[3][256];
     size_t plane = (size_t)image->width * (size_t)image->height;
-    make_table(how, table);
+    rtvi_preprocess_table(how, table);
     for (size_t y = 0; y < (size_t)image->height; y++) {
         const uint8_t *in = image->pixels + y * image->stride;
         for (size_t x = 0; x < (size_t)image->width; x++, in += 3, values++) {
@@ -155,7 +149,7 @@ static uint8_t code_of(float value, float scale, int32_t zero_point) {
 static void quantize(const rtvi_image *image, const rtvi_preprocess *how, float scale, int32_t zero_point, uint8_t *codes) {
     float values[3][256];
     uint8_t table[3][256];
-    make_table(how, values);
+    rtvi_preprocess_table(how, values);
     for (size_t c = 0; c < 3; c++)
         for (size_t i = 0; i < 256; i++) table[c][i] = code_of(values[c][i], scale, zero_point);
     for (size_t y = 0; y < (size_t)image->height; y++) {

@@ -46,6 +46,10 @@ static int32_t range_of(const rtvi_graph *graph, const rtvi_quant_settings *sett
 
 /* --- codes --- */
 
+static rtvi_quant_preset preset_of(const rtvi_quant_settings *settings, int32_t value) {
+    return settings->presets ? settings->presets[value] : settings->preset;
+}
+
 /* Codes with a sign become U8 around 128 for a layer: the same numbers. */
 static rtvi_code_type as_unsigned(rtvi_code_type codes) {
     if (codes.dtype == RTVI_I8) return (rtvi_code_type){RTVI_U8, codes.scale, 128};
@@ -62,7 +66,7 @@ int32_t rtvi_quant_plan_read(const rtvi_graph *graph, const rtvi_quant_plan *pla
     status = range_of(graph, &plan->settings, value, &range, error);
     if (status != RTV_OK) return status;
     if (!as_residual)
-        *codes = rtvi_quant_params_activation(range, plan->settings.preset);
+        *codes = rtvi_quant_params_activation(range, preset_of(&plan->settings, value));
     else
         *codes = range.lo >= 0 ? rtvi_quant_params_unsigned(range) : rtvi_quant_params_signed(range);
     return RTV_OK;
@@ -141,11 +145,11 @@ static int32_t plan_input(const planning *p) {
     status = range_of(graph, &p->plan->settings, graph->input, &range, p->error);
     if (status != RTV_OK) return status;
     v->is_codes = 1;
-    v->codes = rtvi_quant_params_activation(range, p->plan->settings.preset);
+    v->codes = rtvi_quant_params_activation(range, preset_of(&p->plan->settings, graph->input));
     return RTV_OK;
 }
 
-static int32_t check_graph(const rtvi_graph *graph, rtv_error *error) {
+int32_t rtvi_quant_plan_check(const rtvi_graph *graph, rtv_error *error) {
     rtvi_quoted quoted;
     const char *name = rtvi_error_quote_string(&quoted, graph->name);
     if (graph->quantization)
@@ -155,7 +159,7 @@ static int32_t check_graph(const rtvi_graph *graph, rtv_error *error) {
             return rtvi_error_set(error, RTV_E_INVALID_ARGUMENT, "quantizer: model \"%s\": got one that is quantized, expected float32",
                                   name);
     }
-    return RTV_OK;
+    return rtvi_error_clear(error);
 }
 
 static int32_t make(planning *p) {
@@ -172,7 +176,7 @@ static int32_t make(planning *p) {
 
 int32_t rtvi_quant_plan_make(const rtvi_graph *graph, const rtvi_quant_settings *settings, rtvi_quant_plan *plan, rtv_error *error) {
     planning p = {graph, plan, NULL, error};
-    int32_t status = check_graph(graph, error);
+    int32_t status = rtvi_quant_plan_check(graph, error);
     memset(plan, 0, sizeof *plan);
     if (status != RTV_OK) return status;
     plan->env = graph->env;

@@ -9,9 +9,10 @@
 
 typedef struct rtvi_quant_settings {
     rtvi_quant_preset preset;
-    int32_t quantize_auxiliary;     /* 1: also what the class scores alone need; 0: that stays in float32 */
-    const char *const *keep_float;  /* [num_nodes]: NULL, or why the node stays in float32 (a scope); NULL for none */
-    const rtvi_quant_range *ranges; /* [num_values], lo > hi where nothing is known */
+    const rtvi_quant_preset *presets; /* [num_values] of the values' codes; NULL: preset everywhere */
+    int32_t quantize_auxiliary;       /* 1: also what the class scores alone need; 0: that stays in float32 */
+    const char *const *keep_float;    /* [num_nodes]: NULL, or why the node stays in float32 (a scope); NULL for none */
+    const rtvi_quant_range *ranges;   /* [num_values], lo > hi where nothing is known */
 } rtvi_quant_settings;
 
 typedef enum rtvi_quant_form {
@@ -39,6 +40,8 @@ typedef struct rtvi_quant_plan {
     rtvi_quant_value_plan *values; /* [num_values] */
 } rtvi_quant_plan;
 
+/* INVALID_ARGUMENT for a graph that is quantized already. */
+int32_t rtvi_quant_plan_check(const rtvi_graph *graph, rtv_error *error);
 /* The settings' arrays must outlive the plan. Errors: INVALID_ARGUMENT for a graph that is quantized already; NOT_FOUND for a value without
  * a range; FORMAT for one that is constant or not finite. */
 int32_t rtvi_quant_plan_make(const rtvi_graph *graph, const rtvi_quant_settings *settings, rtvi_quant_plan *plan, rtv_error *error);

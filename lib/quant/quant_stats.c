@@ -326,3 +326,8 @@ int64_t rtvi_quant_stats_count(const rtvi_quant_stats *stats, const char *value)
     const rtvi_stats_value *t = rtvi_quant_stats_find(stats, value);
     return t ? t->count : 0;
 }
+
+int rtvi_quant_stats_has(const rtvi_quant_stats *stats, const char *value, uint32_t what) {
+    const rtvi_stats_value *t = rtvi_quant_stats_find(stats, value);
+    return t && t->count > 0 && (~t->what & what) == 0;
+}

@@ -45,6 +45,8 @@ int32_t rtvi_quant_stats_range(const rtvi_quant_stats *stats, const char *value,
                                rtvi_quant_range *range, rtv_error *error);
 /* means[channels]. */
 int32_t rtvi_quant_stats_means(const rtvi_quant_stats *stats, const char *value, double *means, rtv_error *error);
+/* 1 when all of `what` is collected of the value. */
+int rtvi_quant_stats_has(const rtvi_quant_stats *stats, const char *value, uint32_t what);
 /* Samples that a value has; 0 for one not asked for. */
 int64_t rtvi_quant_stats_count(const rtvi_quant_stats *stats, const char *value);
 

@@ -14,6 +14,10 @@ expect_no_shared() { # program
     fi
 }
 
+# Every library that the archive wants, each by its name; README.md shows this line.
+static_libraries="-ljpeg -lpng -lz -lcjson -lminizip -lsodium -lxxhash -fopenmp -pthread -lm"
+onednn=$(ldd "$build"/lib/libretrieve.so | awk '$1 ~ /^libdnnl/ {print $3}')
+
 step install, then move
 cmake --install "$build" --prefix "$work/first" >/dev/null
 prefix=$work/moved
@@ -43,3 +47,33 @@ expect_no_shared "$work/by_archive"
 step the compiler alone
 "$compiler" -std=c99 -I"$prefix/include" "$here/consumer.c" -L"$prefix/$lib" -lretrieve -o "$work/plain"
 LD_LIBRARY_PATH="$prefix/$lib" "$work/plain"
+
+step the archive, with everything named on one line
+"$compiler" -std=c99 -I"$prefix/include" "$here/consumer.c" "$prefix/$lib/libretrieve.a" $onednn $static_libraries \
+    ${onednn:+-Wl,-rpath,${onednn%/*}} -o "$work/one_line"
+"$work/one_line"
+expect_no_shared "$work/one_line"
+
+step DESTDIR
+DESTDIR="$work/stage" cmake --install "$build" --prefix /usr >/dev/null
+[ "$(ls -A "$work/stage")" = usr ] || { echo "DESTDIR: files outside $work/stage/usr"; ls -A "$work/stage"; exit 1; }
+grep -rlF "$work" "$work/stage/usr/$lib/pkgconfig" "$work/stage/usr/$lib/cmake" && { echo "DESTDIR: the above name the stage"; exit 1; }
+PKG_CONFIG_PATH="$work/stage/usr/$lib/pkgconfig"
+"$compiler" -std=c99 "$here/consumer.c" $(pkg-config --cflags --libs retrieve) -Wl,-rpath,"$work/stage/usr/$lib" -o "$work/staged"
+"$work/staged"
+
+step dlopen and dlclose
+"$compiler" -std=gnu99 -I"$prefix/include" "$here/dlopen.c" -ldl -o "$work/dlopen"
+"$work/dlopen" "$prefix/$lib/libretrieve.so" "$here/../golden/models/cgd_sg.pth"
+
+# The same code as another ABI would be: another SONAME, other symbol versions.
+step two versions side by side
+sed 's/RETRIEVE_ABI[0-9]*_/RETRIEVE_ABI99_/' "$build/lib/exports.map" >"$work/exports.map"
+"$compiler" -shared -Wl,-soname,libretrieve.so.99 -Wl,--version-script="$work/exports.map" \
+    $(find "$build/lib/CMakeFiles/retrieve_shared.dir" -name '*.o') $onednn $static_libraries ${onednn:+-Wl,-rpath,${onednn%/*}} \
+    -o "$prefix/$lib/libretrieve.so.99"
+mkdir "$work/99"
+ln -s "$prefix/$lib/libretrieve.so.99" "$work/99/libretrieve.so"
+"$compiler" -std=c99 -shared -fPIC -I"$prefix/include" "$here/plugin.c" -L"$work/99" -lretrieve -Wl,-rpath,"$prefix/$lib" -o "$work/plugin.so"
+"$compiler" -std=gnu99 -I"$prefix/include" "$here/host.c" -L"$prefix/$lib" -lretrieve -ldl -Wl,-rpath,"$prefix/$lib" -o "$work/host"
+"$work/host" "$work/plugin.so"

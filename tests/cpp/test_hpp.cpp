@@ -98,6 +98,10 @@ static void models() {
     runtime = retrieve::runtime(); /* what is in use stays */
     searcher.add(pictures.list);
     CHECK(searcher.search({&pictures.list[1], 1}, 2).front().front().id == 1);
+    int num_hits = 0;
+    for (const rtv_hit &hit : searcher.search_one(pictures.list[1], 9)) num_hits += hit.id >= 0;
+    CHECK(num_hits == 2);
+    CHECK(status_of([&] { searcher.search_one(pictures.list[1], 0); }) == RTV_E_INVALID_ARGUMENT);
 
     int32_t statuses[2];
     retrieve::embedding into;

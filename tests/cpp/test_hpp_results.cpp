@@ -47,6 +47,8 @@ static void models() {
     *gallery = retrieve::index(); /* the searcher keeps it */
     const auto found = searcher->search(pictures.list, 2);
     CHECK(found && found->size() == 2 && (*found)[1].front().id == 1);
+    const auto one = searcher->search_one(pictures.list[0], 1);
+    CHECK(one && one->front().id == 0);
     auto none = retrieve::model::load("no/such.rtvm");
     CHECK(!none && !*none && none.error().status == RTV_E_IO);
 }

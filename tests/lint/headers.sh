@@ -24,6 +24,12 @@ for standard in c++11 c++17 c++20; do
     compile c++ c++ $standard retrieve.hpp -fno-exceptions
     compile c++ c++ $standard retrieve.hpp -DRTV_HPP_NO_EXCEPTIONS
 done
+# A field that a later release puts into padding would be read from programs that never wrote it.
+if printf '#include <retrieve/%s>\n' $(cd include/retrieve && ls *.h) | "$1" -x c -std=c11 -Wpadded -fsyntax-only -Iinclude - 2>&1 |
+    grep -A 2 -E 'padding (struct size to|size of)'; then
+    echo "the structs above end with padding: name it reserved"
+    status=1
+fi
 [ $status = 0 ] || exit $status
 if ! command -v c++ >/dev/null; then
     echo "skipped: no C++ compiler for the C++ half (Debian package g++); C99 and C11 are clean"

@@ -62,6 +62,9 @@ static void option_checks(void **state) {
     options.log_level = 9;
     assert_int_equal(rtv_runtime_create(&options, &runtime, &error), RTV_E_INVALID_ARGUMENT);
     rtv_runtime_options_init(&options);
+    options.onednn_quiet = 2;
+    assert_int_equal(rtv_runtime_create(&options, &runtime, &error), RTV_E_INVALID_ARGUMENT);
+    rtv_runtime_options_init(&options);
     options.allocator = &incomplete;
     assert_int_equal(rtv_runtime_create(&options, &runtime, &error), RTV_E_INVALID_ARGUMENT);
     options.struct_size = 0;

@@ -181,6 +181,7 @@ static void foreign_indexes_are_refused(void **state) {
     assert_contains(f->error.message, a.fingerprint);
     assert_contains(f->error.message, b.fingerprint);
     assert_contains(f->error.message, "allow_foreign");
+    assert_int_equal(rtv_searcher_create(other, f->index, 3, &searcher, &f->error), RTV_E_INVALID_ARGUMENT);
     assert_int_equal(rtv_searcher_create(other, f->index, 1, &searcher, &f->error), RTV_OK);
     rtv_searcher_free(searcher);
     assert_int_equal(rtv_index_create(7, NULL, &narrow, &f->error), RTV_OK);

@@ -5,9 +5,10 @@
 
 #include <retrieve/retrieve.h>
 
-enum { CALLERS = 8, ROUNDS = 6, COUNT = 5, SIDE = 32, DIM = 12 };
+enum { CALLERS = 10, ROUNDS = 6, COUNT = 5, SIDE = 32, DIM = 12 };
 
 typedef struct fixture {
+    test_heap heap;
     rtv_runtime *runtime;
     rtv_model *model;
     rtv_index *index;
@@ -26,6 +27,7 @@ typedef struct caller {
 
 static int setup(void **state) {
     fixture *f = calloc(1, sizeof *f);
+    const rtv_allocator allocator = {&f->heap, test_heap_allocate, test_heap_release};
     rtv_runtime_options options;
     rtv_import_options import;
     rtv_embedding result = {.struct_size = sizeof result, .descriptors = f->expected[0]};
@@ -37,6 +39,7 @@ static int setup(void **state) {
     }
     rtv_runtime_options_init(&options);
     options.threads = 3;
+    options.allocator = &allocator;
     rtv_import_options_init(&import);
     import.input_width = import.input_height = SIDE;
     if (rtv_runtime_create(&options, &f->runtime, NULL) != RTV_OK) return -1;
@@ -54,6 +57,7 @@ static int teardown(void **state) {
     rtv_index_free(f->index);
     rtv_model_free(f->model);
     rtv_runtime_free(f->runtime);
+    assert_int_equal(f->heap.live, 0);
     free(f);
     return 0;
 }
@@ -62,26 +66,38 @@ static void check(fixture *f, int condition) {
     if (!condition) __atomic_add_fetch(&f->failures, 1, __ATOMIC_SEQ_CST);
 }
 
-/* One thread of the application: cmocka's assertions belong to the main thread, so failures are counted. */
+/* What every thread asks, and the answers it must get. cmocka's assertions belong to the main thread, so failures are counted. */
+static void embed_and_search_once(fixture *f, int32_t mode) {
+    float descriptors[COUNT][DIM];
+    int32_t statuses[COUNT];
+    int64_t num_hits[COUNT];
+    rtv_hit hits[COUNT][2];
+    rtv_embed_options options;
+    rtv_embedding result = {.struct_size = sizeof result, .descriptors = descriptors[0], .statuses = statuses};
+    rtv_error error;
+    rtv_embed_options_init(&options);
+    options.mode = mode;
+    check(f, rtv_model_embed(f->model, f->pictures, COUNT, &options, &result, &error) == RTV_OK);
+    check(f, memcmp(descriptors, f->expected, sizeof descriptors) == 0);
+    check(f, rtv_searcher_search(f->searcher, f->pictures, COUNT, 2, NULL, hits[0], num_hits, NULL, &error) == RTV_OK);
+    for (int i = 0; i < COUNT; i++) check(f, num_hits[i] == 2 && hits[i][0].id == i); /* a copy has a larger id */
+}
+
+static void *embed_and_search(void *arg) {
+    caller *c = arg;
+    for (int round = 0; round < ROUNDS; round++) embed_and_search_once(c->f, (c->number + round) % 3);
+    return NULL;
+}
+
+/* One thread of the application; some add while the others search. */
 static void *use_everything(void *arg) {
     caller *c = arg;
     fixture *f = c->f;
     for (int round = 0; round < ROUNDS; round++) {
-        float descriptors[COUNT][DIM];
-        int32_t statuses[COUNT];
-        int64_t num_hits[COUNT];
-        rtv_hit hits[COUNT][2];
-        rtv_embed_options options;
-        rtv_embedding result = {.struct_size = sizeof result, .descriptors = descriptors[0], .statuses = statuses};
         rtv_items items = {.struct_size = sizeof items, .vectors = f->expected[0]};
         rtv_index_info info = {.struct_size = sizeof info};
         rtv_error error;
-        rtv_embed_options_init(&options);
-        options.mode = (c->number + round) % 3;
-        check(f, rtv_model_embed(f->model, f->pictures, COUNT, &options, &result, &error) == RTV_OK);
-        check(f, memcmp(descriptors, f->expected, sizeof descriptors) == 0);
-        check(f, rtv_searcher_search(f->searcher, f->pictures, COUNT, 2, NULL, hits[0], num_hits, NULL, &error) == RTV_OK);
-        for (int i = 0; i < COUNT; i++) check(f, num_hits[i] == 2 && hits[i][0].id == i); /* a copy has a larger id */
+        embed_and_search_once(f, (c->number + round) % 3);
         if (c->number % 4 == 0) check(f, rtv_index_add(f->index, &items, COUNT, &error) == RTV_OK);
         check(f, rtv_index_info_get(f->index, &info, &error) == RTV_OK && info.count % COUNT == 0);
     }
@@ -99,7 +115,7 @@ static void join_callers(caller *callers) {
     for (int i = 0; i < CALLERS; i++) pthread_join(callers[i].thread, NULL);
 }
 
-static void eight_threads_share_one_model(void **state) {
+static void ten_threads_share_one_model(void **state) {
     fixture *f = *state;
     rtv_index_info info = {.struct_size = sizeof info};
     caller callers[CALLERS];
@@ -107,7 +123,21 @@ static void eight_threads_share_one_model(void **state) {
     join_callers(callers);
     assert_int_equal(f->failures, 0);
     assert_int_equal(rtv_index_info_get(f->index, &info, NULL), RTV_OK);
-    assert_int_equal(info.count, COUNT + CALLERS / 4 * ROUNDS * COUNT);
+    assert_int_equal(info.count, COUNT + (CALLERS + 3) / 4 * ROUNDS * COUNT);
+}
+
+/* What the first calls allocate stays for those that follow; then nothing more: a block lost in each call would be CALLERS * ROUNDS. */
+static void memory_stays_flat(void **state) {
+    fixture *f = *state;
+    caller callers[CALLERS];
+    long live[2];
+    for (int lap = 0; lap < 2; lap++) {
+        run_callers(f, embed_and_search, callers);
+        join_callers(callers);
+        live[lap] = f->heap.live;
+    }
+    assert_int_equal(f->failures, 0);
+    assert_true(live[1] - live[0] < CALLERS * ROUNDS);
 }
 
 /* Each has a searcher of its own, which keeps the model, the index and the runtime alive. */
@@ -147,7 +177,8 @@ static void handles_are_freed_while_others_search(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(eight_threads_share_one_model, setup, teardown),
+        cmocka_unit_test_setup_teardown(ten_threads_share_one_model, setup, teardown),
+        cmocka_unit_test_setup_teardown(memory_stays_flat, setup, teardown),
         cmocka_unit_test_setup_teardown(handles_are_freed_while_others_search, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

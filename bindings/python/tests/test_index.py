@@ -152,7 +152,7 @@ class Items(support.TestCase):
         error = self.refuses(FileNotFoundError, "none.rtvx", Index.open, self.folder / "none.rtvx")
         self.assertEqual(error.file, str(self.folder / "none.rtvx"))
         data = bytearray(path.read_bytes())
-        data[-1] ^= 1  # of the last vector
+        data[16] ^= 1  # of the header, which has a checksum
         damaged = self.refuses(libretrieve.ChecksumError, "", Index.open, bytes(data))
         self.assertIsInstance(damaged.offset, int)
         self.refuses(libretrieve.FileError, "", self.index.save, self.folder / "no folder" / "x")

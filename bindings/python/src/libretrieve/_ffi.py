@@ -21,25 +21,6 @@ RTV_E_FORKED = -14
 RTV_E_CALLBACK = -15
 RTV_E_STATE = -16
 RTV_E_INTERNAL = -17
-RTV_LOG_ERROR = 0
-RTV_LOG_WARNING = 1
-RTV_LOG_INFO = 2
-RTV_LOG_DEBUG = 3
-RTV_ISA_SCALAR = 1
-RTV_ISA_AVX2 = 2
-RTV_ISA_AVX512 = 3
-RTV_ISA_AVX512_VNNI = 4
-RTV_ISA_ANY = 100
-RTV_DATASET_SOP = 1
-RTV_DATASET_CUB = 2
-RTV_DATASET_CARS = 3
-RTV_DATASET_INSHOP = 4
-RTV_DATASET_CSV = 5
-RTV_SPLIT_NONE = 0
-RTV_SPLIT_TRAIN = 1
-RTV_SPLIT_TEST = 2
-RTV_SPLIT_QUERY = 3
-RTV_SPLIT_GALLERY = 4
 RTV_PICTURE_PATH = 1
 RTV_PICTURE_ENCODED = 2
 RTV_PICTURE_PIXELS = 3
@@ -49,6 +30,15 @@ RTV_PIXEL_BGR8 = 2
 RTV_PIXEL_RGBA8 = 3
 RTV_PIXEL_BGRA8 = 4
 RTV_PIXEL_GRAY8 = 5
+RTV_LOG_ERROR = 0
+RTV_LOG_WARNING = 1
+RTV_LOG_INFO = 2
+RTV_LOG_DEBUG = 3
+RTV_ISA_SCALAR = 1
+RTV_ISA_AVX2 = 2
+RTV_ISA_AVX512 = 3
+RTV_ISA_AVX512_VNNI = 4
+RTV_ISA_ANY = 100
 RTV_FINGERPRINT_CHARS = 64
 RTV_EXECUTOR_AUTO = 0
 RTV_EXECUTOR_REFERENCE = 1
@@ -61,26 +51,6 @@ RTV_STORE_FLOAT16 = 2
 RTV_MODE_AUTO = 0
 RTV_MODE_LATENCY = 1
 RTV_MODE_THROUGHPUT = 2
-RTV_DRIFT_MOST_K = 16
-RTV_PAYLOAD_MAX = 65536
-RTV_STORAGE_FLOAT32 = 1
-RTV_STORAGE_FLOAT16 = 2
-RTV_STORAGE_INT8 = 3
-RTV_CLASSES_LABEL = 1
-RTV_CLASSES_PREDICTED = 2
-RTV_KS_MAX = 64
-RTV_METRIC_RECALL = 1
-RTV_METRIC_PRECISION = 2
-RTV_METRIC_R_PRECISION = 3
-RTV_METRIC_MAP_AT_R = 4
-RTV_METRIC_MAP = 5
-RTV_METRIC_MRR = 6
-RTV_RULE_MISS = 1
-RTV_RULE_LEFT_OUT = 2
-RTV_SCORES_NEAREST_SAME = 1
-RTV_SCORES_NEAREST_OTHER = 2
-RTV_SCORES_PAIRS_SAME = 3
-RTV_SCORES_PAIRS_OTHER = 4
 RTV_AS_ELSEWHERE = -1
 RTV_PRESET_MIXED = 0
 RTV_PRESET_PERFORMANCE = 1
@@ -106,7 +76,46 @@ RTV_SIMULATE_CHANNEL_SYMMETRIC = 1
 RTV_SIMULATE_TENSOR_SYMMETRIC = 2
 RTV_SIMULATE_CHANNEL_ASYMMETRIC = 3
 RTV_SIMULATE_TENSOR_ASYMMETRIC = 4
+RTV_METRIC_MOST = 16
+RTV_ACCURACY_FLOAT = 0
+RTV_ACCURACY_INT8 = 1
+RTV_ACCURACY_REVERT = 2
+RTV_ACCURACY_RESTORE = 3
+RTV_ACCURACY_KEEP = 4
+RTV_DATASET_SOP = 1
+RTV_DATASET_CUB = 2
+RTV_DATASET_CARS = 3
+RTV_DATASET_INSHOP = 4
+RTV_DATASET_CSV = 5
+RTV_SPLIT_NONE = 0
+RTV_SPLIT_TRAIN = 1
+RTV_SPLIT_TEST = 2
+RTV_SPLIT_QUERY = 3
+RTV_SPLIT_GALLERY = 4
+RTV_DRIFT_MOST_K = 16
+RTV_PAYLOAD_MAX = 65536
+RTV_STORAGE_FLOAT32 = 1
+RTV_STORAGE_FLOAT16 = 2
+RTV_STORAGE_INT8 = 3
+RTV_CLASSES_LABEL = 1
+RTV_CLASSES_PREDICTED = 2
+RTV_KS_MAX = 64
+RTV_METRIC_RECALL = 1
+RTV_METRIC_PRECISION = 2
+RTV_METRIC_R_PRECISION = 3
+RTV_METRIC_MAP_AT_R = 4
+RTV_METRIC_MAP = 5
+RTV_METRIC_MRR = 6
+RTV_RULE_MISS = 1
+RTV_RULE_LEFT_OUT = 2
+RTV_SCORES_NEAREST_SAME = 1
+RTV_SCORES_NEAREST_OTHER = 2
+RTV_SCORES_PAIRS_SAME = 3
+RTV_SCORES_PAIRS_OTHER = 4
 RTV_PREDICTED_OWN = -2
+RTV_INDEX_OWN = 0
+RTV_INDEX_ANY = 1
+RTV_INDEX_PARENTS = 2
 RTV_VECTORS_NPY = 1
 RTV_VECTORS_FVECS = 2
 RTV_VECTORS_IVECS = 3
@@ -126,6 +135,23 @@ class rtv_error(Structure):
         ("byte_offset", c_int64),
         ("message", c_char * 496),
     ]
+
+
+class rtv_picture(Structure):
+    _fields_ = [
+        ("kind", c_int32),
+        ("pixel_format", c_int32),
+        ("width_px", c_int32),
+        ("height_px", c_int32),
+        ("stride_bytes", c_int64),
+        ("size_bytes", c_uint64),
+        ("path", c_char_p),
+        ("data", c_void_p),
+        ("reserved", c_uint64 * 4),
+    ]
+
+
+rtv_decode_fn = CFUNCTYPE(c_int32, c_void_p, c_void_p, c_uint64, c_void_p, c_void_p, c_void_p)
 
 
 class rtv_allocator(Structure):
@@ -164,45 +190,6 @@ class rtv_cpu_info(Structure):
         ("processors", c_int32),
         ("name", c_char * 60),
     ]
-
-
-class rtv_dataset_info(Structure):
-    _fields_ = [
-        ("struct_size", c_uint32),
-        ("num_classes", c_int32),
-        ("count", c_int64),
-        ("splits", c_int64 * 5),
-    ]
-
-
-class rtv_dataset_entry(Structure):
-    _fields_ = [
-        ("struct_size", c_uint32),
-        ("class_id", c_int32),
-        ("split", c_int32),
-        ("listed_split", c_int32),
-        ("path", c_char_p),
-        ("has_box", c_int32),
-        ("reserved", c_int32),
-        ("box", c_double * 4),
-    ]
-
-
-class rtv_picture(Structure):
-    _fields_ = [
-        ("kind", c_int32),
-        ("pixel_format", c_int32),
-        ("width_px", c_int32),
-        ("height_px", c_int32),
-        ("stride_bytes", c_int64),
-        ("size_bytes", c_uint64),
-        ("path", c_char_p),
-        ("data", c_void_p),
-        ("reserved", c_uint64 * 4),
-    ]
-
-
-rtv_decode_fn = CFUNCTYPE(c_int32, c_void_p, c_void_p, c_uint64, c_void_p, c_void_p, c_void_p)
 
 
 class rtv_model_options(Structure):
@@ -259,6 +246,8 @@ class rtv_model_info(Structure):
         ("descriptors", c_char * 16),
         ("preprocessing", c_char * 224),
         ("fingerprint", c_char * 72),
+        ("parent", c_char * 72),
+        ("calibration_pictures", c_int64),
     ]
 
 
@@ -297,6 +286,135 @@ class rtv_embedding(Structure):
         ("errors", c_void_p),
         ("classes", c_void_p),
         ("class_scores", c_void_p),
+    ]
+
+
+class rtv_scope(Structure):
+    _fields_ = [
+        ("kind", c_int32),
+        ("reserved", c_int32),
+        ("text", c_char_p),
+        ("to", c_char_p),
+    ]
+
+
+class rtv_scope_settings(Structure):
+    _fields_ = [
+        ("scope", rtv_scope),
+        ("preset", c_int32),
+        ("estimator", c_int32),
+        ("weights", c_int32),
+        ("bias_correction", c_int32),
+    ]
+
+
+class rtv_quantizer_options(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("preset", c_int32),
+        ("estimator", c_int32),
+        ("weights", c_int32),
+        ("bias_correction", c_int32),
+        ("equalize", c_int32),
+        ("quantize_auxiliary", c_int32),
+        ("drop_auxiliary", c_int32),
+        ("relaxed_scopes", c_int32),
+        ("moment_samples", c_int32),
+        ("max_samples", c_int64),
+        ("ignored", c_void_p),
+        ("num_ignored", c_int64),
+        ("overrides", c_void_p),
+        ("num_overrides", c_int64),
+        ("json", c_char_p),
+        ("progress", rtv_progress_fn),
+        ("progress_user", c_void_p),
+    ]
+
+
+rtv_sample_fn = CFUNCTYPE(c_int32, c_void_p, c_int64, c_void_p)
+
+
+class rtv_quantized_layer(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("zero_point", c_int32),
+        ("scale", c_float),
+        ("reserved", c_int32),
+        ("pairs_mended", c_int64),
+        ("weight_snr_db", c_double),
+        ("name", c_char * 96),
+        ("op", c_char * 24),
+        ("runs_in", c_char * 16),
+        ("result", c_char * 8),
+        ("why", c_char * 136),
+    ]
+
+
+class rtv_simulate_options(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("weights", c_int32),
+        ("bits", c_int32),
+        ("reserved", c_int32),
+        ("parent", c_void_p),
+    ]
+
+
+rtv_metric_fn = CFUNCTYPE(c_int32, c_void_p, c_void_p, c_void_p, c_int32)
+
+
+class rtv_accuracy_options(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("max_layers", c_int32),
+        ("max_drop", c_double),
+        ("pictures", c_void_p),
+        ("classes", c_void_p),
+        ("count", c_int64),
+        ("ranking_pictures", c_int64),
+        ("k", c_void_p),
+        ("num_k", c_int64),
+        ("metric", rtv_metric_fn),
+        ("metric_user", c_void_p),
+        ("num_values", c_int32),
+        ("reserved", c_int32),
+        ("progress", rtv_progress_fn),
+        ("progress_user", c_void_p),
+    ]
+
+
+class rtv_accuracy_step(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("action", c_int32),
+        ("drop", c_double),
+        ("gain", c_double),
+        ("float_share", c_double),
+        ("layer_macs", c_double),
+        ("values", c_double * 16),
+        ("layer", c_char * 96),
+    ]
+
+
+class rtv_dataset_info(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("num_classes", c_int32),
+        ("count", c_int64),
+        ("splits", c_int64 * 5),
+    ]
+
+
+class rtv_dataset_entry(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("class_id", c_int32),
+        ("split", c_int32),
+        ("listed_split", c_int32),
+        ("path", c_char_p),
+        ("has_box", c_int32),
+        ("reserved", c_int32),
+        ("box", c_double * 4),
     ]
 
 
@@ -587,77 +705,6 @@ class rtv_threshold(Structure):
     ]
 
 
-class rtv_scope(Structure):
-    _fields_ = [
-        ("kind", c_int32),
-        ("reserved", c_int32),
-        ("text", c_char_p),
-        ("to", c_char_p),
-    ]
-
-
-class rtv_scope_settings(Structure):
-    _fields_ = [
-        ("scope", rtv_scope),
-        ("preset", c_int32),
-        ("estimator", c_int32),
-        ("weights", c_int32),
-        ("bias_correction", c_int32),
-    ]
-
-
-class rtv_quantizer_options(Structure):
-    _fields_ = [
-        ("struct_size", c_uint32),
-        ("preset", c_int32),
-        ("estimator", c_int32),
-        ("weights", c_int32),
-        ("bias_correction", c_int32),
-        ("equalize", c_int32),
-        ("quantize_auxiliary", c_int32),
-        ("drop_auxiliary", c_int32),
-        ("relaxed_scopes", c_int32),
-        ("moment_samples", c_int32),
-        ("max_samples", c_int64),
-        ("ignored", c_void_p),
-        ("num_ignored", c_int64),
-        ("overrides", c_void_p),
-        ("num_overrides", c_int64),
-        ("json", c_char_p),
-        ("progress", rtv_progress_fn),
-        ("progress_user", c_void_p),
-    ]
-
-
-rtv_sample_fn = CFUNCTYPE(c_int32, c_void_p, c_int64, c_void_p)
-
-
-class rtv_quantized_layer(Structure):
-    _fields_ = [
-        ("struct_size", c_uint32),
-        ("zero_point", c_int32),
-        ("scale", c_float),
-        ("reserved", c_int32),
-        ("pairs_mended", c_int64),
-        ("weight_snr_db", c_double),
-        ("name", c_char * 96),
-        ("op", c_char * 24),
-        ("runs_in", c_char * 16),
-        ("result", c_char * 8),
-        ("why", c_char * 136),
-    ]
-
-
-class rtv_simulate_options(Structure):
-    _fields_ = [
-        ("struct_size", c_uint32),
-        ("weights", c_int32),
-        ("bits", c_int32),
-        ("reserved", c_int32),
-        ("parent", c_void_p),
-    ]
-
-
 class rtv_vectors_info(Structure):
     _fields_ = [
         ("struct_size", c_uint32),
@@ -666,23 +713,32 @@ class rtv_vectors_info(Structure):
         ("count", c_int64),
         ("has_ids", c_int32),
         ("has_keys", c_int32),
+        ("has_classes", c_int32),
+        ("reserved", c_int32),
     ]
 
 
 STRUCTS = (
     rtv_error,
+    rtv_picture,
     rtv_allocator,
     rtv_runtime_options,
     rtv_cpu_info,
-    rtv_dataset_info,
-    rtv_dataset_entry,
-    rtv_picture,
     rtv_model_options,
     rtv_import_options,
     rtv_model_info,
     rtv_layer_info,
     rtv_embed_options,
     rtv_embedding,
+    rtv_scope,
+    rtv_scope_settings,
+    rtv_quantizer_options,
+    rtv_quantized_layer,
+    rtv_simulate_options,
+    rtv_accuracy_options,
+    rtv_accuracy_step,
+    rtv_dataset_info,
+    rtv_dataset_entry,
     rtv_drift_options,
     rtv_drift_info,
     rtv_recall_drift,
@@ -703,17 +759,13 @@ STRUCTS = (
     rtv_class_count,
     rtv_query_result,
     rtv_threshold,
-    rtv_scope,
-    rtv_scope_settings,
-    rtv_quantizer_options,
-    rtv_quantized_layer,
-    rtv_simulate_options,
     rtv_vectors_info,
 )
 
 # name: result, arguments; a missing one is a function that the loaded library does not have yet
 FUNCTIONS = {
     "rtv_abi_version": (c_int32, []),
+    "rtv_accuracy_options_init_sized": (None, [c_void_p, c_uint32]),
     "rtv_build_info": (c_char_p, []),
     "rtv_cpu_info_get": (c_int32, [c_void_p, c_void_p]),
     "rtv_dataset_class_name": (c_char_p, [c_void_p, c_int32]),
@@ -786,16 +838,32 @@ FUNCTIONS = {
     "rtv_model_import": (c_int32, [c_char_p, c_void_p, c_void_p, c_void_p, c_void_p, c_void_p]),
     "rtv_model_import_bytes": (c_int32, [c_void_p, c_uint64, c_void_p, c_void_p, c_void_p, c_void_p, c_void_p]),
     "rtv_model_info_get": (c_int32, [c_void_p, c_void_p, c_void_p]),
+    "rtv_model_is_calibrated_with": (c_int32, [c_void_p, c_uint64]),
     "rtv_model_load": (c_int32, [c_char_p, c_void_p, c_void_p, c_void_p, c_void_p]),
     "rtv_model_load_bytes": (c_int32, [c_void_p, c_uint64, c_void_p, c_void_p, c_void_p, c_void_p]),
     "rtv_model_options_init_sized": (None, [c_void_p, c_uint32]),
+    "rtv_model_picture_hash": (c_int32, [c_void_p, c_void_p, c_void_p, c_void_p]),
     "rtv_model_preprocess": (c_int32, [c_void_p, c_void_p, c_void_p, c_uint64, c_void_p]),
     "rtv_model_profile": (c_int32, [c_void_p, c_int32, c_void_p, c_int64, c_void_p, c_void_p]),
+    "rtv_model_provenance": (c_int32, [c_void_p, c_char_p, c_uint64, c_void_p, c_void_p]),
+    "rtv_model_quantized_layers": (c_int32, [c_void_p, c_void_p, c_int64, c_void_p, c_void_p]),
     "rtv_model_save": (c_int32, [c_void_p, c_char_p, c_void_p]),
+    "rtv_model_simulate": (c_int32, [c_void_p, c_void_p, c_void_p, c_void_p, c_void_p]),
     "rtv_picture_from_encoded": (None, [c_void_p, c_void_p, c_uint64]),
     "rtv_picture_from_path": (None, [c_void_p, c_char_p]),
     "rtv_picture_from_pixels": (None, [c_void_p, c_void_p, c_int32, c_int32, c_int32, c_int64]),
     "rtv_picture_from_tensor": (None, [c_void_p, c_void_p, c_uint64]),
+    "rtv_quantizer_add": (c_int32, [c_void_p, c_void_p, c_int64, c_void_p, c_void_p, c_void_p, c_void_p]),
+    "rtv_quantizer_add_from": (c_int32, [c_void_p, rtv_sample_fn, c_void_p, c_void_p, c_void_p]),
+    "rtv_quantizer_configure": (c_int32, [c_void_p, c_void_p, c_void_p]),
+    "rtv_quantizer_create": (c_int32, [c_void_p, c_void_p, c_void_p, c_void_p]),
+    "rtv_quantizer_finish": (c_int32, [c_void_p, c_void_p, c_void_p, c_void_p]),
+    "rtv_quantizer_finish_within": (c_int32, [c_void_p, c_void_p, c_void_p, c_void_p, c_void_p, c_int64, c_void_p, c_void_p]),
+    "rtv_quantizer_free": (None, [c_void_p]),
+    "rtv_quantizer_load_statistics": (c_int32, [c_void_p, c_char_p, c_void_p]),
+    "rtv_quantizer_options_init_sized": (None, [c_void_p, c_uint32]),
+    "rtv_quantizer_save_statistics": (c_int32, [c_void_p, c_char_p, c_void_p]),
+    "rtv_quantizer_settings": (c_int32, [c_void_p, c_char_p, c_uint64, c_void_p, c_void_p]),
     "rtv_runtime_create": (c_int32, [c_void_p, c_void_p, c_void_p]),
     "rtv_runtime_free": (None, [c_void_p]),
     "rtv_runtime_options_init_sized": (None, [c_void_p, c_uint32]),
@@ -804,6 +872,7 @@ FUNCTIONS = {
     "rtv_searcher_create": (c_int32, [c_void_p, c_void_p, c_int32, c_void_p, c_void_p]),
     "rtv_searcher_free": (None, [c_void_p]),
     "rtv_searcher_search": (c_int32, [c_void_p, c_void_p, c_int64, c_int64, c_void_p, c_void_p, c_void_p, c_void_p, c_void_p]),
+    "rtv_simulate_options_init_sized": (None, [c_void_p, c_uint32]),
     "rtv_status_name": (c_char_p, [c_int32]),
     "rtv_vectors_free": (None, [c_void_p]),
     "rtv_vectors_info_get": (c_int32, [c_void_p, c_void_p, c_void_p]),

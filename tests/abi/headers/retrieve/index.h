@@ -202,6 +202,10 @@ RTV_API int32_t rtv_index_visit(rtv_index *index, rtv_visit_fn visit, void *user
  * the application to use. Minus infinity for none. Errors: INVALID_ARGUMENT (NaN). */
 RTV_API int32_t rtv_index_set_min_score(rtv_index *index, float min_score, rtv_error *error);
 
+/* Asked whether an item may be a hit: anything but 0 takes it. Called on the thread that called the library, and only for items that would
+ * be in the result if they are taken, the best first: once for every hit, and as often as it says no. */
+typedef int32_t (*rtv_filter_fn)(void *user, int64_t query, const rtv_hit *hit);
+
 typedef struct rtv_search_options {
     uint32_t struct_size;
     int32_t class_id;           /* only items of this class; init writes -1 for all */
@@ -212,6 +216,12 @@ typedef struct rtv_search_options {
     int32_t reserved;
     rtv_progress_fn progress; /* NULL (init) for none */
     void *progress_user;
+    const int64_t *only_ids; /* [num_only_ids] only these items, in any order; ids that are not there do no harm; NULL (init) for all */
+    int64_t num_only_ids;
+    const uint8_t *only_bits; /* only items whose bit is set: bit id % 8 of byte id / 8, ids below num_only_bits; NULL (init) for all */
+    int64_t num_only_bits;
+    rtv_filter_fn filter; /* NULL (init) for none */
+    void *filter_user;
 } rtv_search_options;
 
 RTV_API void rtv_search_options_init_sized(rtv_search_options *options, uint32_t struct_size);
@@ -223,6 +233,60 @@ RTV_API void rtv_search_options_init_sized(rtv_search_options *options, uint32_t
  * unspecified. Errors: INVALID_ARGUMENT, OUT_OF_MEMORY, CANCELLED. */
 RTV_API int32_t rtv_index_search(rtv_index *index, const float *queries, int64_t count, int64_t k, const rtv_search_options *options,
                                  rtv_hit *hits, int64_t *num_hits, rtv_error *error);
+
+/* As rtv_index_search, with items of the index as queries. An item does not find itself; exclude_ids must be NULL.
+ * Errors: NOT_FOUND (an id that is not there), as rtv_index_search. */
+RTV_API int32_t rtv_index_search_ids(rtv_index *index, const int64_t *ids, int64_t count, int64_t k, const rtv_search_options *options,
+                                     rtv_hit *hits, int64_t *num_hits, rtv_error *error);
+
+/* One query from several: "like this, unlike that". Zero it, set struct_size, set what you have; at least one vector or id.
+ * The weighted sum is taken in double and rounded once. */
+typedef struct rtv_blend {
+    uint32_t struct_size;
+    int32_t keep_length;         /* 1: the sum is the query as it is; 0: it is scaled to unit length (a zero sum stays zero) */
+    const float *vectors;        /* [num_vectors][dim] */
+    const float *vector_weights; /* [num_vectors], finite, negative for "unlike"; NULL: 1 each */
+    int64_t num_vectors;
+    const int64_t *ids;      /* [num_ids] items of the index */
+    const float *id_weights; /* [num_ids], as above */
+    int64_t num_ids;
+    int32_t keep_items; /* 1: the items named by ids may be hits; 0: they are left out */
+    int32_t reserved;
+} rtv_blend;
+
+/* The k best hits[k] for a blend; exclude_ids may name one id. Errors: NOT_FOUND (an id that is not there), as rtv_index_search. */
+RTV_API int32_t rtv_index_search_blend(rtv_index *index, const rtv_blend *blend, int64_t k, const rtv_search_options *options,
+                                       rtv_hit *hits, int64_t *num_hits, rtv_error *error);
+
+/* Takes what a search finds, on the thread that called the library. hits[count] live until it returns. Anything but 0 stops the search with
+ * RTV_E_CANCELLED. */
+typedef int32_t (*rtv_hits_fn)(void *user, int64_t query, const rtv_hit *hits, int64_t count);
+
+/* Every item with at least options->min_score (all of them when it is minus infinity): one call of found for each query, in turn, with its
+ * hits in order. Errors: as rtv_index_search. */
+RTV_API int32_t rtv_index_search_range(rtv_index *index, const float *queries, int64_t count, const rtv_search_options *options,
+                                       rtv_hits_fn found, void *user, rtv_error *error);
+
+/* Every item's k best among the others, in half the time that searching for each would take. ids[capacity], hits[capacity][k] and
+ * num_hits[capacity] get a row for each item, in the order in which they were added; *count is their number. The filters of the options say
+ * which items take part, as query and as hit; exclude_ids and filter must be NULL.
+ * Errors: BUFFER_TOO_SMALL (*count tells), as rtv_index_search. */
+RTV_API int32_t rtv_index_neighbors(rtv_index *index, int64_t k, const rtv_search_options *options, int64_t *ids, rtv_hit *hits,
+                                    int64_t *num_hits, int64_t capacity, int64_t *count, rtv_error *error);
+
+/* Two items and their score; a was added before b. Frozen, without padding. */
+typedef struct rtv_pair {
+    int64_t a, b;
+    float score;
+    int32_t reserved;
+} rtv_pair;
+
+/* Takes pairs[count] as rtv_hits_fn takes hits. */
+typedef int32_t (*rtv_pairs_fn)(void *user, const rtv_pair *pairs, int64_t count);
+
+/* Every pair of items with at least options->min_score, near-duplicates, each once, as a stream that needs little memory however many there
+ * are. Its order is always the same for the same index. Filters as in rtv_index_neighbors. Errors: as rtv_index_search. */
+RTV_API int32_t rtv_index_pairs(rtv_index *index, const rtv_search_options *options, rtv_pairs_fn found, void *user, rtv_error *error);
 
 #ifdef __cplusplus
 }

@@ -123,8 +123,11 @@ typedef struct rtv_layer_info {
     char name[96];
     char op[24];
     char kernel[64];    /* oneDNN's implementation name, or our own kernel's */
-    char precision[16]; /* "f32" */
+    char precision[16]; /* what it computes on: "f32", "int8" */
     char shape[40];     /* of the output, "[1,64,112,112]" */
+    float scale;        /* of the output when it is codes, (code - zero_point) * scale; 0 when it is floats */
+    int32_t zero_point;
+    char output[8]; /* "f32", "u8", "s8" */
 } rtv_layer_info;
 
 /* Writes min(capacity, count) layers and the count. runs > 0: times each layer in that many runs on noise (latency mode);

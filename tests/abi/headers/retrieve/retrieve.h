@@ -40,6 +40,9 @@
 #ifndef RETRIEVE_RETRIEVE_H
 #define RETRIEVE_RETRIEVE_H
 
+#include <retrieve/dataset.h>
+#include <retrieve/drift.h>
+#include <retrieve/evaluate.h>
 #include <retrieve/export.h>
 #include <retrieve/image.h>
 #include <retrieve/index.h>

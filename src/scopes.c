@@ -1,0 +1,34 @@
+/* scopes.c - layers of a network as a command line names them. */
+#include "scopes.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "program.h"
+
+/* word is cut where a scope has two names. */
+static rtv_scope parse(char *word) {
+    char *dots = strstr(word, "..");
+    if (strncmp(word, "op:", 3) == 0) return (rtv_scope){RTV_SCOPE_OP, 0, word + 3, NULL};
+    if (strncmp(word, "regex:", 6) == 0) return (rtv_scope){RTV_SCOPE_REGEX, 0, word + 6, NULL};
+    if (!dots) return (rtv_scope){RTV_SCOPE_NAME, 0, word, NULL};
+    *dots = 0;
+    return (rtv_scope){RTV_SCOPE_SUBGRAPH, 0, word, dots + 2};
+}
+
+void scopes_parse(scope_list *list, const char *text) {
+    char *at, *word;
+    memset(list, 0, sizeof *list);
+    if (!text) return;
+    at = list->text = copy_text(text);
+    while ((word = strsep(&at, ","))) {
+        list->scopes = grow(list->scopes, &list->capacity, (size_t)list->count + 1, sizeof *list->scopes);
+        list->scopes[list->count++] = parse(word);
+    }
+}
+
+void scopes_destroy(scope_list *list) {
+    free(list->scopes);
+    free(list->text);
+    memset(list, 0, sizeof *list);
+}
