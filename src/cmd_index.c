@@ -1,4 +1,4 @@
-/* cmd_index.c - retrieve index: every picture of a folder into an index file. */
+/* cmd_index.c - retrieve index: every picture of a folder into an index file, or what has changed into one that is there. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,11 +14,13 @@
 #include "progress.h"
 #include "session.h"
 #include "text.h"
+#include "update.h"
 
-enum { OPT_OUTPUT, OPT_CLASS, OPT_LIST, OPT_FORMAT, OPT_SPLIT, OPT_MODEL, OPT_THREADS };
+enum { OPT_OUTPUT, OPT_CLASS, OPT_REBUILD, OPT_LIST, OPT_FORMAT, OPT_SPLIT, OPT_MODEL, OPT_THREADS };
 static const option_spec options[] = {
-    [OPT_OUTPUT] = {"output", 'o', "INDEX", "index file to write; an old one is replaced at the end", 1},
+    [OPT_OUTPUT] = {"output", 'o', "INDEX", "index file to write; one that is there is brought up to date", 1},
     [OPT_CLASS] = {"class-from-folder", 'c', NULL, "each picture's class is the name of the folder that holds it", 0},
+    [OPT_REBUILD] = {"rebuild", 0, NULL, "make INDEX anew, whatever is there", 0},
     [OPT_LIST] = {"list", 'l', "FILE", "take the pictures and classes of this list, whose paths begin in FOLDER", 0},
     [OPT_FORMAT] = {"format", 0, "sop|cub|cars|inshop|csv",
                     "of the list: Stanford Online Products (Ebay_test.txt), CUB-200-2011 (its folder), Cars-196 (cars_annos.mat), In-shop "
@@ -39,6 +41,8 @@ typedef struct indexing {
     int32_t *labels; /* [files.count], NULL for no classes */
     rtv_index *index;
     rtv_searcher *searcher;
+    int updates;           /* 1: index is the file that was there, open for writing */
+    int64_t kept, removed; /* of its items */
     int64_t failed;
     double seconds;
 } indexing;
@@ -80,6 +84,8 @@ static int set_class_names(indexing *work) {
 
 static int add_all(indexing *work) {
     const char *const *paths = (const char *const *)work->files.paths;
+    uint8_t(*stamps)[UPDATE_STAMP] = allocate(BATCH, sizeof *stamps);
+    rtv_bytes *payloads = allocate(BATCH, sizeof *payloads);
     batch b;
     progress bar;
     rtv_embed_options how;
@@ -92,8 +98,13 @@ static int add_all(indexing *work) {
     how.progress_user = &bar;
     progress_begin(&bar, "indexing", (int64_t)work->files.count);
     for (size_t at = 0; at < work->files.count && code == STATUS_OK; at += (size_t)b.count) {
-        rtv_items items = {.struct_size = sizeof items, .keys = paths + at, .classes = work->labels ? work->labels + at : NULL};
+        rtv_items items = {.struct_size = sizeof items, .keys = paths + at, .payloads = payloads};
+        if (work->labels) items.classes = work->labels + at;
         batch_fill(&b, paths + at, (int64_t)(work->files.count - at));
+        for (int64_t i = 0; i < b.count; i++) {
+            update_stamp(b.paths[i], stamps[i]);
+            payloads[i] = (rtv_bytes){stamps[i], UPDATE_STAMP};
+        }
         if (rtv_searcher_add(work->searcher, b.pictures, b.count, &items, &how, &b.result, &error) != RTV_OK) code = fail(NULL, &error);
         if (code != STATUS_OK) break;
         progress_advance(&bar, b.count);
@@ -103,28 +114,47 @@ static int add_all(indexing *work) {
     progress_clear();
     work->seconds = clock_seconds() - bar.started;
     batch_destroy(&b);
+    free(stamps);
+    free(payloads);
     return code;
 }
 
-static int open_empty_index(indexing *work) {
+/* A list may give a picture another class without changing it, so with a list everything is made anew. */
+static int open_index(indexing *work, const arguments *args) {
     rtv_error error;
-    if (rtv_index_create_for_model(work->session.model, work->session.runtime, &work->index, &error) != RTV_OK ||
+    int code = STATUS_OK;
+    if (!args->values[OPT_REBUILD] && !args->values[OPT_LIST])
+        code = update_open(&work->index, args->values[OPT_OUTPUT], &work->session, work->labels != NULL);
+    if (code != STATUS_OK) return code;
+    work->updates = work->index != NULL;
+    if ((!work->updates && rtv_index_create_for_model(work->session.model, work->session.runtime, &work->index, &error) != RTV_OK) ||
         rtv_searcher_create(work->session.model, work->index, 0, &work->searcher, &error) != RTV_OK)
         return fail(NULL, &error);
     return STATUS_OK;
 }
 
+/* Names of classes; and for an index that was there, what need not be done. */
+static int prepare_index(indexing *work) {
+    int code;
+    if (!work->updates) return set_class_names(work);
+    code = update_classes(work->index, &work->classes, work->labels, work->files.count);
+    return code == STATUS_OK ? update_items(work->index, &work->files, work->labels, &work->kept, &work->removed) : code;
+}
+
 static void tell_result(const indexing *work, const char *folder, const char *path) {
     struct stat file;
-    short_text a, b, c;
+    short_text a, b, c, d;
     rtv_index_info info = {.struct_size = sizeof info};
     rtv_index_info_get(work->index, &info, NULL);
     files_tell_skipped(&work->files);
     if (work->failed > 0) note("%s could not be read, named above", text_count(&a, work->failed));
-    if (work->files.count == 0) note("no pictures in %s", folder);
+    if (work->files.count == 0 && work->kept == 0) note("no pictures in %s", folder);
     if (stat(path, &file) != 0) memset(&file, 0, sizeof file);
     note("%s: %s %s, %s, made in %s", path, text_count(&a, info.count), info.count == 1 ? "picture" : "pictures",
          text_bytes(&b, (double)file.st_size), text_duration(&c, work->seconds));
+    if (work->updates)
+        note("%s as they were, %s embedded, %s taken out", text_count(&a, work->kept), text_count(&b, info.count - work->kept),
+             text_count(&d, work->removed));
     if (work->classes.count > 0) note("%s classes", text_count(&a, (int64_t)work->classes.count));
 }
 
@@ -157,13 +187,14 @@ static int build(indexing *work, const arguments *args) {
     rtv_error error;
     int code = session_open(&work->session, args, args->values[OPT_MODEL], OPT_THREADS);
     if (code == STATUS_OK) code = choose_pictures(work, args);
-    if (code == STATUS_OK) code = open_empty_index(work);
-    if (code == STATUS_OK) code = set_class_names(work);
+    if (code == STATUS_OK) code = open_index(work, args);
+    if (code == STATUS_OK) code = prepare_index(work);
     if (code == STATUS_OK) code = add_all(work);
     if (code == STATUS_OK && interrupted()) code = STATUS_INTERRUPTED;
     if (code == STATUS_INTERRUPTED) message("interrupted; %s is as it was", path);
     if (code != STATUS_OK) return code;
-    if (rtv_index_save(work->index, path, &error) != RTV_OK) return fail(path, &error);
+    if ((work->updates ? rtv_index_commit(work->index, &error) : rtv_index_save(work->index, path, &error)) != RTV_OK)
+        return fail(path, &error);
     tell_result(work, args->positional[0], path);
     return work->failed > 0 ? STATUS_PARTIAL : STATUS_OK;
 }
@@ -211,7 +242,9 @@ const command command_index = {
     .details =
         "Pictures are the files named .jpg .jpeg .jpe .jfif .png in FOLDER and below; hidden ones are left out, links to folders are not "
         "followed. They are added in sorted order, so the same folder gives the same index. A picture's key is its path as `find FOLDER` "
-        "prints it: search from the same place and hits open as they stand. A picture that cannot be read is named on standard error and "
+        "prints it: search from the same place and hits open as they stand. When INDEX is there and was made by the same model, only "
+        "pictures that are new or have changed (another size or time) are read, and those that are gone are taken out. A picture that cannot be "
+        "read is named on standard error and "
         "left out; the exit code is then 3. With --list, only the pictures that it names, in its order. Ctrl-C leaves an old INDEX as it "
         "is.",
     .example =

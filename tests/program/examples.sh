@@ -7,7 +7,8 @@ make_pictures
 wants 0 "$BUILD/examples/index_files" toy.rtv files.idx pictures/*/*.png
 says out "6 pictures in files.idx"
 wants 0 "$retrieve" index pictures -o program.idx --model toy.rtv
-cmp -s files.idx program.idx || die "the example's index is another"
+for file in files program; do wants 0 "$retrieve" export $file.idx $file.npy; done
+cmp -s files.npy program.npy || die "the example's index is another"
 echo "no picture" >broken.png
 wants 0 "$BUILD/examples/index_files" toy.rtv some.idx pictures/ant/noto.png broken.png
 says err "broken.png: "

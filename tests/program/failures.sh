@@ -11,10 +11,15 @@ limited() {
     shift
     sh -c 'trap "" XFSZ; ulimit -f "$1"; shift; exec "$@"' sh "$blocks" "$@"
 }
-wants 1 limited 1 "$retrieve" index pictures -o a.idx --model toy.rtv
+wants 1 limited 1 "$retrieve" index pictures -o a.idx --model toy.rtv --rebuild
 says err "a.idx"
 says err "File too large"
 cmp -s a.idx kept || die "the old index changed"
+cp pictures/ant/noto.png pictures/ant/new.png
+wants 1 limited 1 "$retrieve" index pictures -o a.idx --model toy.rtv
+says err "File too large"
+cmp -s a.idx kept || die "an update that failed changed the index"
+rm pictures/ant/new.png
 wants 1 limited 1 "$retrieve" model convert "$toys/cgd_sg.pth" -o m.rtv --input 32
 says err "m.rtv"
 says err "File too large"
