@@ -244,10 +244,8 @@ const command command_index = {
         "followed. They are added in sorted order, so the same folder gives the same index. A picture's key is its path as `find FOLDER` "
         "prints it: search from the same place and hits open as they stand. When INDEX is there and was made by the same model, only "
         "pictures that are new or have changed (another size or time) are read, and those that are gone are taken out. A picture that "
-        "cannot be "
-        "read is named on standard error and "
-        "left out; the exit code is then 3. With --list, only the pictures that it names, in its order. Ctrl-C leaves an old INDEX as it "
-        "is.",
+        "cannot be read is named on standard error and left out; the exit code is then 3. With --list, only the pictures that it names, "
+        "in its order. Ctrl-C leaves an old INDEX as it is.",
     .example =
         "  retrieve index photos -o photos.idx --class-from-folder\n"
         "  retrieve index CUB_200_2011 -o cub.idx --list CUB_200_2011 --format cub --split test\n",
