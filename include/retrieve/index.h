@@ -69,8 +69,9 @@ RTV_API int32_t rtv_index_open_writable(const char *path, rtv_runtime *runtime, 
 
 /* Makes every change since the last commit durable, all or nothing, whatever happens: after a crash the file is as the last commit
  * that returned, or the one that did not, left it. What was not committed when the index is freed is dropped. After a failure the
- * changes are still there, and commit may be tried again. Writes about what was changed.
- * Errors: STATE (not open for writing), IO, OUT_OF_MEMORY. */
+ * changes are still there, and commit may be tried again; only after a sync that did not succeed, when nobody knows what the disk holds,
+ * it answers STATE until rtv_index_compact has made a new file or the file is opened anew. Writes about what was changed.
+ * Errors: STATE (not open for writing, or an earlier sync), IO, OUT_OF_MEMORY. */
 RTV_API int32_t rtv_index_commit(rtv_index *index, rtv_error *error);
 
 /* Gives the space of removed, replaced and merged items back. Over a file open for writing: commits into a new file, which then replaces
