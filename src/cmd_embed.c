@@ -111,8 +111,8 @@ static int run(const arguments *args) {
     code = session_open(&s, args, args->values[OPT_MODEL], OPT_THREADS);
     if (code == STATUS_OK) code = open_sink(&to, args, &s);
     if (code == STATUS_OK) {
-        for (int i = 0; i < args->count; i++) files_add(&list, args->positional[i]);
-        code = embed_all(&s, &list, &to);
+        code = files_add(&list, (const char *const *)args->positional, args->count);
+        if (code == STATUS_OK) code = embed_all(&s, &list, &to);
         files_tell_skipped(&list);
     }
     if ((code == STATUS_OK || code == STATUS_PARTIAL) && commit(&to, args, &s) != STATUS_OK) code = STATUS_ERROR;

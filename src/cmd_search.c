@@ -249,9 +249,9 @@ static int search(searching *work) {
     int code = read_options(work);
     if (code == STATUS_OK) code = open_all(work);
     if (code != STATUS_OK) return code;
-    for (int i = 1; i < work->args->count; i++) files_add(&work->files, work->args->positional[i]);
+    code = files_add(&work->files, (const char *const *)work->args->positional + 1, work->args->count - 1);
     work->failed = work->files.num_unreadable;
-    code = search_all(work);
+    if (code == STATUS_OK) code = search_all(work);
     if (code == STATUS_INTERRUPTED) message("interrupted");
     if (code != STATUS_OK) return code;
     if (work->is_json && work->from_folder) found_print_recall_json(&work->recall, work->k);

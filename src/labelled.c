@@ -5,8 +5,10 @@
 #include <string.h>
 
 int labelled_read(labelled *l, const char *const *paths, int count) {
+    int code;
     memset(l, 0, sizeof *l);
-    for (int i = 0; i < count; i++) files_add(&l->files, paths[i]);
+    code = files_add(&l->files, paths, count);
+    if (code != STATUS_OK) return code;
     class_list_from_folders(&l->names, l->files.paths, l->files.count);
     l->pictures = allocate(l->files.count, sizeof *l->pictures);
     l->classes = allocate(l->files.count, sizeof *l->classes);
