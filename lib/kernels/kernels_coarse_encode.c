@@ -88,9 +88,13 @@ __attribute__((target("avx2"))) static void encode_avx2(const float *x, size_t d
     encode(x, dim, levels, record);
 }
 
-__attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,prefer-vector-width=512"))) static void encode_avx512(const float *x, size_t dim,
-                                                                                                                int32_t levels,
-                                                                                                                void *record) {
+#if defined(__clang__)
+#define WIDE
+#else
+#define WIDE ",prefer-vector-width=512" /* clang does not know it, and would leave out the whole attribute */
+#endif
+__attribute__((target("avx512f,avx512bw,avx512vl,avx512dq" WIDE))) static void encode_avx512(const float *x, size_t dim, int32_t levels,
+                                                                                             void *record) {
     encode(x, dim, levels, record);
 }
 #endif
