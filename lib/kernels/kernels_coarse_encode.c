@@ -38,7 +38,8 @@ typedef struct sums {
 
 INLINE void encode_lanes(const float *x, float scale, float inverse, int8_t *code, sums *s) {
     for (size_t j = 0; j < LANES; j++) {
-        const float nearest = (x[j] * inverse + ROUNDING) - ROUNDING, off = x[j] - nearest * scale;
+        const float wanted = x[j] * inverse, least = wanted > -128.0F ? wanted : -128.0F; /* a damaged file has NaN and infinities */
+        const float nearest = ((least < 128.0F ? least : 128.0F) + ROUNDING) - ROUNDING, off = x[j] - nearest * scale;
         const int32_t value = (int32_t)nearest;
         code[j] = (int8_t)value;
         s->rest[j] += off * off;
