@@ -314,6 +314,23 @@ static void changes_are_durable(void **state) {
     rtvi_flat_destroy(flat);
 }
 
+static void empty_names(void **state) {
+    static const char *const names[] = {"", "", ""};
+    rtvi_flat *flat;
+    rtv_index_info info;
+    (void)state;
+    make_empty(&rtvi_io_system);
+    flat = open_writable(&rtvi_io_system);
+    assert_ok(rtvi_flat_set_class_names(flat, RTV_CLASSES_LABEL, names, 3, &error));
+    assert_ok(rtvi_flat_commit(flat, &error));
+    rtvi_flat_destroy(flat);
+    assert_ok(rtvi_flat_verify(&env, path, NULL, NULL, &error));
+    assert_ok(open_read(path, &flat));
+    rtvi_flat_info(flat, &info);
+    assert_int_equal(info.num_classes, 3);
+    rtvi_flat_destroy(flat);
+}
+
 static int32_t look_at_hits(void *user, int64_t query, const rtv_hit *hits, int64_t count) {
     (void)user, (void)query, (void)hits;
     return count < 0;
@@ -893,6 +910,7 @@ static int end(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(changes_are_durable),
+        TEST(empty_names),
         TEST(every_byte_damaged),
         TEST(columns_of_anything),
         TEST(truncated_at_every_byte),
