@@ -71,6 +71,7 @@ RTV_SCOPE_NAME = 0
 RTV_SCOPE_REGEX = 1
 RTV_SCOPE_OP = 2
 RTV_SCOPE_SUBGRAPH = 3
+RTV_SCOPE_REVERTED = 4
 RTV_SIMULATE_CODES = 0
 RTV_SIMULATE_CHANNEL_SYMMETRIC = 1
 RTV_SIMULATE_TENSOR_SYMMETRIC = 2
@@ -665,8 +666,8 @@ class rtv_evaluation_info(Structure):
         ("num_unlabelled", c_int64),
         ("num_classes", c_int64),
         ("num_score_queries", c_int64),
-        ("num_ks", c_int64),
         ("ks", c_void_p),
+        ("num_ks", c_int64),
         ("bootstrap_samples", c_int64),
         ("predicted", c_int32),
         ("reserved", c_int32),
