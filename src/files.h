@@ -21,8 +21,8 @@ typedef struct file_list {
     size_t num_suffixes;
 } file_list;
 
-/* Of count paths, a folder adds its pictures (by the end of the name: .jpg .jpeg .jpe .jfif .png), in the folders below too, each folder sorted by the
- * bytes of its names; hidden names are left out, links to folders are not followed. Anything else is added as it is.
+/* Of count paths, a folder adds its pictures (by the end of the name: .jpg .jpeg .jpe .jfif .png), in the folders below too, each folder
+ * sorted by the bytes of its names; hidden names are left out, links to folders are not followed. Anything else is added as it is.
  * STATUS_OK, or STATUS_INTERRUPTED: then the list is not whole. */
 int files_add(file_list *list, const char *const *paths, int count);
 /* Adds one file; the path becomes the list's. */
