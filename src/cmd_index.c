@@ -175,7 +175,7 @@ static int choose_pictures(indexing *work, const arguments *args) {
     if (args->values[OPT_LIST])
         code = listed_read(args, &list_options, folder, &work->files, &work->classes, &work->labels);
     else
-        code = files_add(&work->files, &folder, 1);
+        files_add(&work->files, folder);
     work->failed = work->files.num_unreadable;
     drop_bad_names(work);
     if (args->values[OPT_CLASS]) label_from_folders(work);

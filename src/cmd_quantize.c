@@ -337,8 +337,8 @@ static int quantize(quantizing *q) {
     double started;
     int code = read_options(q);
     if (code != STATUS_OK) return code;
-    code = files_add(&q->files, (const char *const *)q->args->positional + 1, q->args->count - 1);
-    if (code != STATUS_OK) return code;
+    for (int i = 1; i < q->args->count; i++) files_add(&q->files, q->args->positional[i]);
+    if (interrupted()) return STATUS_INTERRUPTED;
     if (q->files.count == 0) {
         message("no pictures in %s", q->args->positional[1]);
         return STATUS_ERROR;

@@ -100,7 +100,7 @@ char *files_clean_folder(const char *path) {
     return folder;
 }
 
-static void add(file_list *list, const char *path) {
+void files_add(file_list *list, const char *path) {
     char *folder;
     if (!files_is_folder(path)) {
         files_add_file(list, copy_text(path));
@@ -109,11 +109,6 @@ static void add(file_list *list, const char *path) {
     folder = files_clean_folder(path);
     walk(list, folder);
     free(folder);
-}
-
-int files_add(file_list *list, const char *const *paths, int count) {
-    for (int i = 0; i < count; i++) add(list, paths[i]);
-    return interrupted() ? STATUS_INTERRUPTED : STATUS_OK; /* the walk may have stopped half-way */
 }
 
 void files_destroy(file_list *list) {

@@ -21,10 +21,10 @@ typedef struct file_list {
     size_t num_suffixes;
 } file_list;
 
-/* Of count paths, a folder adds its pictures (by the end of the name: .jpg .jpeg .jpe .jfif .png), in the folders below too, each folder
- * sorted by the bytes of its names; hidden names are left out, links to folders are not followed. Anything else is added as it is.
- * STATUS_OK, or STATUS_INTERRUPTED: then the list is not whole. */
-int files_add(file_list *list, const char *const *paths, int count);
+/* A folder adds its pictures (by the end of the name: .jpg .jpeg .jpe .jfif .png), in the folders below too, each folder sorted by the
+ * bytes of its names; hidden names are left out, links to folders are not followed. Anything else is added as it is. Once interrupted()
+ * folders below are left out: ask it afterwards. */
+void files_add(file_list *list, const char *path);
 /* Adds one file; the path becomes the list's. */
 void files_add_file(file_list *list, char *path);
 /* New: a folder as paths in it begin, without a leading "./" and without slashes at the end; "" for the current one. */

@@ -5,10 +5,8 @@
 #include <string.h>
 
 int labelled_read(labelled *l, const char *const *paths, int count) {
-    int code;
     memset(l, 0, sizeof *l);
-    code = files_add(&l->files, paths, count);
-    if (code != STATUS_OK) return code;
+    for (int i = 0; i < count; i++) files_add(&l->files, paths[i]);
     class_list_from_folders(&l->names, l->files.paths, l->files.count);
     l->pictures = allocate(l->files.count, sizeof *l->pictures);
     l->classes = allocate(l->files.count, sizeof *l->classes);
@@ -18,6 +16,7 @@ int labelled_read(labelled *l, const char *const *paths, int count) {
         l->classes[i] = class_list_find(&l->names, name);
         free(name);
     }
+    if (interrupted()) return STATUS_INTERRUPTED; /* perhaps not all folders were read */
     if (l->files.count > 0) return STATUS_OK;
     message("no pictures in %s", paths[0]);
     return STATUS_ERROR;
