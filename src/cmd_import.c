@@ -90,6 +90,20 @@ static int fill_index(importing *work) {
     return rtv_index_commit(work->index, &error) == RTV_OK ? STATUS_OK : fail(work->args->values[OPT_OUTPUT], &error);
 }
 
+/* Not while somebody writes to what is there: it would go nowhere. */
+static int replace_target(const char *path, const char *target) {
+    rtv_index *old = NULL;
+    rtv_error error;
+    int code = STATUS_OK;
+    if (rtv_index_open_writable(target, NULL, &old, &error) == RTV_E_BUSY) return fail(target, &error);
+    if (rename(path, target) != 0) {
+        message_for_file(target, strerror(errno));
+        code = STATUS_ERROR;
+    }
+    rtv_index_free(old);
+    return code;
+}
+
 /* Into a file beside the target, which takes its place when it is complete. */
 static int build(importing *work, const char *target) {
     char *path = format_text("%s.tmp.%ld", target, (long)getpid());
@@ -101,10 +115,7 @@ static int build(importing *work, const char *target) {
         code = fill_index(work);
         rtv_index_free(work->index);
         if (code == STATUS_OK) interrupt_removes(NULL);
-        if (code == STATUS_OK && rename(path, target) != 0) {
-            message_for_file(target, strerror(errno));
-            code = STATUS_ERROR;
-        }
+        if (code == STATUS_OK) code = replace_target(path, target);
         if (code != STATUS_OK) unlink(path);
     }
     interrupt_removes(NULL);
@@ -120,7 +131,7 @@ static int run(const arguments *args) {
     memset(&work, 0, sizeof work);
     work.args = args;
     work.info.struct_size = sizeof work.info;
-    if (output_check(target, OUTPUT_REGULAR) != STATUS_OK) return STATUS_ERROR;
+    if (output_check(target, OUTPUT_REGULAR) != STATUS_OK || output_check_index(target) != STATUS_OK) return STATUS_ERROR;
     if (rtv_vectors_open(args->positional[0], NULL, &work.vectors, &error) != RTV_OK) return fail(NULL, &error);
     rtv_vectors_info_get(work.vectors, &work.info, NULL);
     if (args->values[OPT_IDS]) code = read_ids(&work, args->values[OPT_IDS]);
