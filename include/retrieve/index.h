@@ -138,7 +138,7 @@ RTV_API int32_t rtv_index_class_id(rtv_index *index, int32_t kind, const char *n
 
 typedef struct rtv_index_info {
     uint32_t struct_size;
-    int32_t dim;
+    int32_t dim;           /* floats of a vector as it is given: added, asked for */
     int64_t count;         /* items */
     int64_t memory_bytes;  /* held by this handle */
     int64_t num_classes;   /* names of kind LABEL */
@@ -159,7 +159,7 @@ typedef struct rtv_index_info {
     int64_t uncommitted;   /* items added since the last commit */
     uint64_t commits;      /* since the file was made */
     float min_score;       /* as set by rtv_index_set_min_score; minus infinity for none */
-    int32_t reserved2;
+    int32_t kept_dim;      /* floats of a vector as it is kept; fewer than dim in a reduced index (reduce.h) */
 } rtv_index_info;
 
 /* Fill info->struct_size before the call. Errors: INVALID_ARGUMENT. */
@@ -174,7 +174,7 @@ RTV_API int32_t rtv_index_payload(rtv_index *index, int64_t id, void *payload, u
 /* The id of the item with this key, the smallest when there are several. Errors: NOT_FOUND. */
 RTV_API int32_t rtv_index_find(rtv_index *index, const char *key, int64_t *id, rtv_error *error);
 
-/* The vectors of count items, as they are kept, [count][dim]. Errors: NOT_FOUND (no such id). */
+/* The vectors of count items, as they are kept, [count][kept_dim]. Errors: NOT_FOUND (no such id). */
 RTV_API int32_t rtv_index_vectors(rtv_index *index, const int64_t *ids, int64_t count, float *vectors, rtv_error *error);
 
 /* The ids of all items in the order in which rtv_index_visit goes; up to capacity of them. *count: how many there are.
@@ -191,7 +191,7 @@ typedef struct rtv_item {
     const char *key; /* [key_bytes] without a final NUL */
     uint64_t key_bytes;
     rtv_bytes payload;
-    const float *vector; /* [dim] */
+    const float *vector; /* [kept_dim] */
 } rtv_item;
 
 /* Calls visit for every item of one state, in the order they were added; what happens to the index meanwhile does not show.

@@ -110,8 +110,8 @@ static int32_t rank_in_parts(rtvi_evaluating *work) {
     int32_t status = RTV_OK;
     float *vectors;
     rtvi_flat_info(work->gallery->flat, &info);
-    vectors = rtvi_alloc(env, (size_t)most, (size_t)info.dim * sizeof *vectors);
-    if (!vectors) return rtvi_error_out_of_memory(work->error, "evaluate", (size_t)most * (size_t)info.dim * sizeof *vectors);
+    vectors = rtvi_alloc(env, (size_t)most, (size_t)info.kept_dim * sizeof *vectors);
+    if (!vectors) return rtvi_error_out_of_memory(work->error, "evaluate", (size_t)most * (size_t)info.kept_dim * sizeof *vectors);
     for (int64_t i = 0, count; i < work->asked.count && status == RTV_OK; i += count) {
         count = fitting(work, i);
         status = rank_some(work, i, count, vectors);

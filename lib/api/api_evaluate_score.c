@@ -200,7 +200,7 @@ int32_t rtvi_evaluating_score(rtvi_evaluating *work) {
     int32_t status = RTV_OK;
     if (s.all == 0) return RTV_OK;
     rtvi_flat_info(work->gallery->flat, &info);
-    s.dim = (size_t)info.dim;
+    s.dim = (size_t)info.kept_dim;
     s.each = PAIRS_MOST / s.all < PAIRS_EACH ? PAIRS_MOST / s.all : PAIRS_EACH;
     if (s.each == 0) s.each = 1;
     if (!reserve(&s, env)) status = rtvi_error_out_of_memory(work->error, "evaluate", (size_t)s.all * PAIRS_EACH * sizeof(float));

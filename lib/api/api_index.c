@@ -4,8 +4,7 @@
 
 #include "api/api_handles.h"
 
-/* Takes the runtime's reference over when flat is there. */
-static int32_t wrap(rtv_runtime *runtime, rtvi_flat *flat, rtv_index **out, rtv_error *error) {
+int32_t rtvi_index_wrap(rtv_runtime *runtime, rtvi_flat *flat, rtv_index **out, rtv_error *error) {
     rtv_index *index = rtvi_alloc_zero(&runtime->env, 1, sizeof *index);
     if (!index) {
         rtvi_flat_destroy(flat);
@@ -44,7 +43,7 @@ static int32_t make(const rtv_index_options *options, const rtv_model_info *mode
     if (status != RTV_OK) return status;
     rtvi_flat_set_model(flat, model->fingerprint, model->name);
     if (path) status = rtvi_flat_attach(flat, &rtvi_io_system, path, error);
-    if (status == RTV_OK) return wrap(runtime, flat, index, error);
+    if (status == RTV_OK) return rtvi_index_wrap(runtime, flat, index, error);
     rtvi_flat_destroy(flat);
     return status;
 }
@@ -108,7 +107,7 @@ int32_t rtv_index_create_for_model(const rtv_model *model, rtv_runtime *runtime,
 static int32_t open_source(rtv_runtime *runtime, rtvi_source *source, rtv_index **index, rtv_error *error) {
     rtvi_flat *flat = NULL;
     int32_t status = rtvi_flat_read(&runtime->env, source, &flat, error);
-    return status == RTV_OK ? wrap(runtime, flat, index, error) : status;
+    return status == RTV_OK ? rtvi_index_wrap(runtime, flat, index, error) : status;
 }
 
 int32_t rtv_index_open(const char *path, rtv_runtime *given, rtv_index **index, rtv_error *error) {
@@ -136,7 +135,7 @@ int32_t rtv_index_open_writable(const char *path, rtv_runtime *given, rtv_index 
     status = begin(given, &runtime, error);
     if (status != RTV_OK) return status;
     status = rtvi_flat_open(&runtime->env, &rtvi_io_system, path, &flat, error);
-    if (status == RTV_OK) status = wrap(runtime, flat, index, error);
+    if (status == RTV_OK) status = rtvi_index_wrap(runtime, flat, index, error);
     if (status != RTV_OK) rtv_runtime_free(runtime);
     return status;
 }

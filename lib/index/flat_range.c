@@ -18,7 +18,7 @@ int32_t rtvi_flat_search_range(rtvi_flat *flat, rtvi_team *team, const float *qu
     for (int64_t i = 0; i < count && status == RTV_OK; i++) {
         int64_t num = 0;
         if (options->exclude_ids) o.exclude_ids = options->exclude_ids + i;
-        status = rtvi_flat_search(flat, team, queries + i * flat->dim, 1, k, &o, NULL, hits, &num, error);
+        status = rtvi_flat_search(flat, team, queries + i * (int64_t)rtvi_flat_given_dim(flat), 1, k, &o, NULL, hits, &num, error);
         if (status == RTV_OK && found(user, i, hits, num) != 0)
             status = rtvi_error_set(error, RTV_E_CANCELLED, "index: stopped by the callback");
         if (status == RTV_OK && options->progress && options->progress(options->progress_user, i + 1, count) != 0)
