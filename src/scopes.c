@@ -16,12 +16,24 @@ static rtv_scope parse(char *word) {
     return (rtv_scope){RTV_SCOPE_SUBGRAPH, 0, word, dots + 2};
 }
 
+/* Cuts the word that *at begins with: up to a comma, but not one in brackets, which is an expression's. Moves *at behind it; NULL at the
+ * end. */
+static char *next_word(char **at) {
+    char *word = *at, *p = word;
+    int depth = 0;
+    if (!word) return NULL;
+    for (; *p && (*p != ',' || depth > 0); p++) depth += strchr("([{", *p) ? 1 : strchr(")]}", *p) ? -1 : 0;
+    *at = *p ? p + 1 : NULL;
+    *p = 0;
+    return word;
+}
+
 void scopes_parse(scope_list *list, const char *text) {
     char *at, *word;
     memset(list, 0, sizeof *list);
     if (!text) return;
     at = list->text = copy_text(text);
-    while ((word = strsep(&at, ","))) {
+    while ((word = next_word(&at))) {
         list->scopes = grow(list->scopes, &list->capacity, (size_t)list->count + 1, sizeof *list->scopes);
         list->scopes[list->count++] = parse(word);
     }

@@ -48,10 +48,11 @@ enum { RTV_BIAS_NONE = 0, RTV_BIAS_FAST = 1, RTV_BIAS_FULL = 2 };
 
 /* Which layers of the network are meant. Frozen. */
 enum {
-    RTV_SCOPE_NAME = 0,    /* text: the whole name, as rtv_model_quantized_layers tells it */
-    RTV_SCOPE_REGEX = 1,   /* text: a POSIX extended regular expression that matches the whole name */
-    RTV_SCOPE_OP = 2,      /* text: "conv", "linear", "max_pool" ... */
-    RTV_SCOPE_SUBGRAPH = 3 /* all on a way from value text to value to, whose names are those of the layers that make them, or "input" */
+    RTV_SCOPE_NAME = 0,     /* text: the whole name, as rtv_model_quantized_layers tells it */
+    RTV_SCOPE_REGEX = 1,    /* text: a POSIX extended regular expression that matches the whole name */
+    RTV_SCOPE_OP = 2,       /* text: "conv", "linear", "max_pool" ... */
+    RTV_SCOPE_SUBGRAPH = 3, /* all on a way from value text to value to, whose names are those of the layers that make them, or "input" */
+    RTV_SCOPE_REVERTED = 4  /* as NAME; so rtv_quantizer_finish_within names the layers that it returned to float32 */
 };
 typedef struct rtv_scope {
     int32_t kind; /* RTV_SCOPE_* */

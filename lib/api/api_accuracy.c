@@ -58,7 +58,7 @@ static int32_t make(controlling *c, const uint8_t *is_float, rtv_model **model, 
     rtv_quantizer_options options = c->before.options;
     int32_t status = tell_progress(c, error);
     for (int32_t i = 0; is_float && i < c->num_candidates; i++)
-        if (is_float[i]) c->ignored[options.num_ignored++] = (rtv_scope){RTV_SCOPE_NAME, 0, c->candidates[i].name, NULL};
+        if (is_float[i]) c->ignored[options.num_ignored++] = (rtv_scope){RTV_SCOPE_REVERTED, 0, c->candidates[i].name, NULL};
     if (is_float) options.ignored = c->ignored;
     options.progress = NULL; /* it counts one finish */
     if (status == RTV_OK) status = rtv_quantizer_configure(c->quantizer, &options, error);

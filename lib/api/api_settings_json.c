@@ -21,7 +21,7 @@ static const char *const presets[] = {"mixed", "performance", NULL};
 static const char *const estimators[] = {"mean_min_max", "min_max", "median", "quantile", "no_outliers", "squared_error", NULL};
 static const char *const weights[] = {"compensated", "pair_safe", "half_range", "nearest", NULL};
 static const char *const biases[] = {"none", "fast", "full", NULL};
-static const char *const scopes[] = {"name", "regex", "op", "subgraph", NULL};
+static const char *const scopes[] = {"name", "regex", "op", "subgraph", "reverted", NULL};
 
 static const field fields[] = {
     {"preset", WORD, offsetof(rtv_quantizer_options, preset), presets},
@@ -111,7 +111,7 @@ static int32_t check_twice(const char *where, const cJSON *object, rtv_error *er
 /* {"regex": "..."} and the like: 1 when the member is a scope. */
 static int32_t read_scope_member(const char *where, const cJSON *value, int32_t kind, rtv_scope *scope, rtv_error *error) {
     const cJSON *from = cJSON_GetArrayItem(value, 0), *to = cJSON_GetArrayItem(value, 1);
-    if (scope->text) return wrong(where, value, "one of name, regex, op and subgraph", error);
+    if (scope->text) return wrong(where, value, "one of name, regex, op, subgraph and reverted", error);
     scope->kind = kind;
     if (kind != RTV_SCOPE_SUBGRAPH) {
         if (!cJSON_IsString(value)) return wrong(where, value, "a text", error);
@@ -146,7 +146,7 @@ static int32_t read_scope(const char *where, const cJSON *object, const field *t
     }
     if (status == RTV_OK && !scope->text)
         return rtvi_error_set(error, RTV_E_INVALID_ARGUMENT,
-                              "quantizer: settings: %sgot no scope, expected one of name, regex, op and subgraph", where);
+                              "quantizer: settings: %sgot no scope, expected one of name, regex, op, subgraph and reverted", where);
     return status;
 }
 

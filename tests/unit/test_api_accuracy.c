@@ -119,14 +119,15 @@ static void read_settings(world *w, char *text, size_t capacity) {
     assert_int_equal(rtv_quantizer_settings(w->quantizer, text, capacity, &size, NULL), RTV_OK);
 }
 
-/* The convolutions and linear layers of a model, by what they run in. */
+/* 1 when the model has this convolution or linear layer, it runs in this, and in float32 because accuracy control said so. */
 static int count_layers(const rtv_model *model, const char *runs_in, const char *name) {
     rtv_quantized_layer layers[64] = {{.struct_size = sizeof layers[0]}};
     int64_t count;
     int found = 0;
     assert_int_equal(rtv_model_quantized_layers(model, layers, 64, &count, NULL), RTV_OK);
     for (int64_t i = 0; i < count; i++)
-        found += layers[i].weight_snr_db >= 0 && strcmp(layers[i].runs_in, runs_in) == 0 && strcmp(layers[i].name, name) == 0;
+        found += layers[i].weight_snr_db >= 0 && strcmp(layers[i].runs_in, runs_in) == 0 && strcmp(layers[i].name, name) == 0 &&
+                 (strcmp(runs_in, "int8") == 0 || strcmp(layers[i].why, "accuracy control") == 0);
     return found;
 }
 
