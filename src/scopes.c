@@ -9,11 +9,11 @@
 /* word is cut where a scope has two names. */
 static rtv_scope parse(char *word) {
     char *dots = strstr(word, "..");
-    if (strncmp(word, "op:", 3) == 0) return (rtv_scope){RTV_SCOPE_OP, 0, word + 3, NULL};
-    if (strncmp(word, "regex:", 6) == 0) return (rtv_scope){RTV_SCOPE_REGEX, 0, word + 6, NULL};
-    if (!dots) return (rtv_scope){RTV_SCOPE_NAME, 0, word, NULL};
+    if (strncmp(word, "op:", 3) == 0) return (rtv_scope){.kind = RTV_SCOPE_OP, .text = word + 3};
+    if (strncmp(word, "regex:", 6) == 0) return (rtv_scope){.kind = RTV_SCOPE_REGEX, .text = word + 6};
+    if (!dots) return (rtv_scope){.kind = RTV_SCOPE_NAME, .text = word};
     *dots = 0;
-    return (rtv_scope){RTV_SCOPE_SUBGRAPH, 0, word, dots + 2};
+    return (rtv_scope){.kind = RTV_SCOPE_SUBGRAPH, .text = word, .to = dots + 2};
 }
 
 /* Cuts the word that *at begins with: up to a comma, but not one in brackets, which is an expression's. Moves *at behind it; NULL at the

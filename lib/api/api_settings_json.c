@@ -156,7 +156,7 @@ static int32_t read_ignored(rtvi_settings *s, const cJSON *array, rtv_error *err
     if (!cJSON_IsArray(array)) return wrong("", array, "an array", error);
     cJSON_ArrayForEach(item, array) {
         char where[32];
-        rtv_scope scope = {0, 0, NULL, NULL};
+        rtv_scope scope = {.kind = 0};
         int32_t status;
         snprintf(where, sizeof where, "ignored[%d]: ", number++);
         status = read_scope(where, item, NULL, 0, &scope, NULL, error);
@@ -172,7 +172,8 @@ static int32_t read_overrides(rtvi_settings *s, const cJSON *array, rtv_error *e
     if (!cJSON_IsArray(array)) return wrong("", array, "an array", error);
     cJSON_ArrayForEach(item, array) {
         char where[32];
-        rtv_scope_settings override = {{0, 0, NULL, NULL}, RTV_AS_ELSEWHERE, RTV_AS_ELSEWHERE, RTV_AS_ELSEWHERE, RTV_AS_ELSEWHERE};
+        rtv_scope_settings override = {
+            .preset = RTV_AS_ELSEWHERE, .estimator = RTV_AS_ELSEWHERE, .weights = RTV_AS_ELSEWHERE, .bias_correction = RTV_AS_ELSEWHERE};
         int32_t status;
         snprintf(where, sizeof where, "overrides[%d]: ", number++);
         status = read_scope(where, item, override_fields, NUM_OVERRIDE_FIELDS, &override.scope, &override, error);

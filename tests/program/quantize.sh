@@ -85,7 +85,7 @@ says out "GMAC/s B"
 # An index of the float32 model, searched in int8.
 wants 0 "$retrieve" index pictures -o float.idx --model toy.rtv
 wants 1 "$retrieve" search float.idx pictures/ant/noto.png --model int8.rtv
-says err "RTV_INDEX_PARENTS"
+says err "RTV_ACCEPT_PARENTS"
 wants 0 "$retrieve" search float.idx pictures/ant/noto.png --model int8.rtv --allow-parent -k 1 --json
 says out "pictures/ant/noto.png"
 

@@ -297,7 +297,7 @@ static void activations_that_are_not_finite(void **state) {
 static void activations_that_do_not_vary(void **state) {
     fixture *f = *state;
     const forgery dead = {.zeroed = "bn."};
-    const rtv_scope all = {RTV_SCOPE_REGEX, 0, ".*", NULL};
+    const rtv_scope all = {.kind = RTV_SCOPE_REGEX, .text = ".*"};
     rtv_quantizer_options options;
     rtv_model *model = NULL;
     forge("dead.safetensors", &dead);
@@ -319,8 +319,8 @@ static void activations_that_do_not_vary(void **state) {
 
 static void out_of_range(void **state) {
     fixture *f = *state;
-    rtv_scope scope = {RTV_SCOPE_NAME, 0, "conv1", NULL};
-    rtv_scope_settings override = {{RTV_SCOPE_NAME, 0, "conv1", NULL}, 0, 0, 0, 0};
+    rtv_scope scope = {.kind = RTV_SCOPE_NAME, .text = "conv1"};
+    rtv_scope_settings override = {.scope = {.kind = RTV_SCOPE_NAME, .text = "conv1"}};
     rtv_quantizer_options good, bad[20];
     int count = 0;
     rtv_quantizer_options_init(&good);
@@ -350,6 +350,13 @@ static void out_of_range(void **state) {
         assert_contains(f->error.message, "expected");
     }
     override.weights = RTV_AS_ELSEWHERE;
+    override.reserved[3] = 1;
+    assert_int_equal(rtv_quantizer_create(f->model, &bad[count - 1], &f->quantizer, &f->error), RTV_E_UNSUPPORTED);
+    override.reserved[3] = 0;
+    override.scope.reserved2[1] = 1;
+    assert_int_equal(rtv_quantizer_create(f->model, &bad[count - 1], &f->quantizer, &f->error), RTV_E_UNSUPPORTED);
+    assert_contains(f->error.message, "overrides[0]: reserved");
+    override.scope.reserved2[1] = 0;
     override.scope.text = "a\nb";
     assert_int_equal(rtv_quantizer_create(f->model, &bad[count - 1], &f->quantizer, &f->error), RTV_E_INVALID_ARGUMENT);
     assert_contains(f->error.message, "overrides[0]: got \"a?b\"");

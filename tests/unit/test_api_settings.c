@@ -40,7 +40,7 @@ static void what_is_written_can_be_read(void **state) {
 /* What JSON does not say stays as the fields have it, and lists are joined. */
 static void fields_and_json_together(void **state) {
     fixture *f = *state;
-    const rtv_scope scope = {RTV_SCOPE_NAME, 0, "conv1", NULL};
+    const rtv_scope scope = {.kind = RTV_SCOPE_NAME, .text = "conv1"};
     rtv_quantizer_options options;
     char text[4096];
     rtv_quantizer_options_init(&options);
