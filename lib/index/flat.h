@@ -52,6 +52,10 @@ void rtvi_flat_reduction_info(const rtvi_flat *flat, rtv_reduction_info *info);
 /* team: of like's and the new index. */
 int32_t rtvi_flat_reduce(rtvi_flat *flat, rtvi_team *team, const rtv_reduce_options *options, const rtvi_flat *like, const char *path,
                          rtvi_flat **reduced, rtv_error *error);
+/* 1: vectors kept by other go through this index's reduction before they meet its own. */
+int rtvi_flat_would_reduce(const rtvi_flat *flat, const rtvi_flat *other);
+/* MISMATCH when vectors kept by other cannot meet this index's: other is reduced, and not in the same way. what begins the message. */
+int32_t rtvi_flat_check_reduction(const rtvi_flat *flat, const rtvi_flat *other, const char *what, rtv_error *error);
 int32_t rtvi_flat_project(rtvi_flat *flat, rtvi_team *team, const float *vectors, int64_t count, float *kept, rtv_error *error);
 void rtvi_flat_info(rtvi_flat *flat, rtv_index_info *info);
 /* predicted_classes (may be NULL): [count] a predicted-class filter for each query, -1 for none, in place of options->predicted_class. */

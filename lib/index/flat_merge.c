@@ -193,17 +193,14 @@ static int32_t finish(merging *m, int32_t status, rtv_error *error) {
 /* What is given to this index, or what is kept in both. */
 static int32_t check_dims(const rtvi_flat *flat, const rtvi_flat *other, rtv_error *error) {
     const size_t expected = other->reduction ? (size_t)flat->dim : rtvi_flat_given_dim(flat);
-    if (other->reduction && (!flat->reduction || !rtvi_reduction_is_equal(flat->reduction, other->reduction)))
-        return rtvi_error_set(error, RTV_E_MISMATCH, "index: merge: got an index that is reduced %s, expected %s",
-                              flat->reduction ? "otherwise" : "to fewer dimensions",
-                              flat->reduction ? "the same reduction or none" : "one that is not");
-    if ((size_t)other->dim == expected) return RTV_OK;
+    const int32_t status = rtvi_flat_check_reduction(flat, other, "index: merge", error);
+    if (status != RTV_OK || (size_t)other->dim == expected) return status;
     return rtvi_error_set(error, RTV_E_MISMATCH, "index: merge: got %d dimensions, expected %zu", (int)other->dim, expected);
 }
 
 static merging begin(rtvi_flat *flat, const rtvi_flat *other) {
     return (merging){.flat = flat,
-                     .reduces = flat->reduction && !other->reduction,
+                     .reduces = rtvi_flat_would_reduce(flat, other),
                      .from_dim = (size_t)other->dim,
                      .block_rows = BLOCK_FLOATS / (size_t)other->dim + 1};
 }

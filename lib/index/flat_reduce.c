@@ -125,6 +125,14 @@ void rtvi_flat_reduction_info(const rtvi_flat *flat, rtv_reduction_info *info) {
         (rtv_reduction_info){(uint32_t)sizeof *info, r->method, r->dim, r->kept_dim, r->whiten, r->normalize, r->variance, r->fit_items};
 }
 
+int rtvi_flat_would_reduce(const rtvi_flat *flat, const rtvi_flat *other) { return flat->reduction && !other->reduction; }
+
+int32_t rtvi_flat_check_reduction(const rtvi_flat *flat, const rtvi_flat *other, const char *what, rtv_error *error) {
+    if (!other->reduction || (flat->reduction && rtvi_reduction_is_equal(flat->reduction, other->reduction))) return RTV_OK;
+    return rtvi_error_set(error, RTV_E_MISMATCH, "%s: got an index that is reduced to %d dimensions, expected %s", what, (int)other->dim,
+                          flat->reduction ? "the same reduction, or none" : "one that is not");
+}
+
 int32_t rtvi_flat_project(rtvi_flat *flat, rtvi_team *team, const float *vectors, int64_t count, float *kept, rtv_error *error) {
     int32_t status = rtvi_search_check(flat, vectors, count, 1, error);
     if (status != RTV_OK) return status;
