@@ -79,6 +79,14 @@ int32_t rtvi_api_rows(void *array, int64_t capacity, int64_t *count, const void 
     if (!(error)) (error) = &rtvi_own_error; \
     rtvi_error_clear(error)
 
+/* The same for a call on an index. */
+#define RTVI_ENTER_INDEX(index, error)                                        \
+    RTVI_ENTER(error);                                                        \
+    do {                                                                      \
+        const int32_t rtvi_check_status = rtvi_index_check((index), (error)); \
+        if (rtvi_check_status != RTV_OK) return rtvi_check_status;            \
+    } while (0)
+
 #define RTVI_REQUIRE(condition, error, what)                                                    \
     do {                                                                                        \
         if (!(condition)) return rtvi_error_set((error), RTV_E_INVALID_ARGUMENT, "api: " what); \

@@ -17,9 +17,7 @@ int32_t rtv_index_reduce(rtv_index *index, const rtv_reduce_options *given, cons
     rtv_runtime *runtime;
     rtvi_flat *flat;
     int32_t status;
-    RTVI_ENTER(error);
-    status = rtvi_index_check(index, error);
-    if (status != RTV_OK) return status;
+    RTVI_ENTER_INDEX(index, error);
     RTVI_REQUIRE(given, error, "options is NULL");
     RTVI_REQUIRE(reduced, error, "reduced is NULL");
     rtv_reduce_options_init(&options);
@@ -35,20 +33,14 @@ int32_t rtv_index_reduce(rtv_index *index, const rtv_reduce_options *given, cons
 
 int32_t rtv_index_reduction_get(rtv_index *index, rtv_reduction_info *info, rtv_error *error) {
     rtv_reduction_info own;
-    int32_t status;
-    RTVI_ENTER(error);
-    status = rtvi_index_check(index, error);
-    if (status != RTV_OK) return status;
+    RTVI_ENTER_INDEX(index, error);
     RTVI_REQUIRE(info, error, "info is NULL");
     rtvi_flat_reduction_info(index->flat, &own);
     return rtvi_api_info(info, &own, sizeof own, "rtv_reduction_info", error);
 }
 
 int32_t rtv_index_project(rtv_index *index, const float *vectors, int64_t count, float *kept, rtv_error *error) {
-    int32_t status;
-    RTVI_ENTER(error);
-    status = rtvi_index_check(index, error);
-    if (status != RTV_OK) return status;
+    RTVI_ENTER_INDEX(index, error);
     RTVI_REQUIRE((vectors && kept) || count <= 0, error, "vectors or kept is NULL");
     return rtvi_flat_project(index->flat, index->runtime->team, vectors, count, kept, error);
 }
