@@ -178,9 +178,7 @@ static int32_t append_rows(merging *m, int new_ids, rtv_error *error) {
     }
     if (m->maps[0]) take_names(m);
     flat->dirty = 1;
-    flat->uncommitted += (int64_t)m->from->rows.num_live;
-    flat->largest_id = largest;
-    rtvi_flat_show(flat, draft);
+    rtvi_flat_show(flat, draft, largest, m->from->rows.num_live);
     return RTV_OK;
 }
 
