@@ -92,12 +92,14 @@ static int fill_index(importing *work) {
 /* Into a file beside the target, which takes its place when it is complete. */
 static int build(importing *work, const char *target) {
     char *path = files_beside(target);
-    int code = make_index(work, path);
+    int code;
+    interrupt_watch();
+    code = make_index(work, path);
     if (code == STATUS_OK) {
         code = fill_index(work);
         rtv_index_free(work->index);
-        code = files_take_place(path, target, code);
     }
+    code = files_take_place(path, target, code);
     free(path);
     return code;
 }

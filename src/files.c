@@ -157,7 +157,11 @@ char *files_folder_name(const char *path) {
     return NULL;
 }
 
-char *files_beside(const char *target) { return format_text("%s.tmp.%ld", target, (long)getpid()); }
+char *files_beside(const char *target) {
+    char *path = format_text("%s.tmp.%ld", target, (long)getpid());
+    interrupt_removes(path);
+    return path;
+}
 
 int files_take_place(const char *beside, const char *target, int code) {
     if (code == STATUS_OK && rename(beside, target) != 0) {
@@ -165,5 +169,6 @@ int files_take_place(const char *beside, const char *target, int code) {
         code = STATUS_ERROR;
     }
     if (code != STATUS_OK) unlink(beside);
+    interrupt_removes(NULL);
     return code;
 }
