@@ -9,32 +9,6 @@
 
 /* --- many queries: each of the 16 lanes is one ---------------------------------------------------------------------------------------- */
 
-/* Writes sixteen events and means those of the mask; there is room, for each call before had as many. */
-INLINE size_t emit(__mmask16 mask, size_t first, size_t row, __m512 scores, rtvi_coarse_event *events) {
-    const __m512i lanes = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-    const __m512i low = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
-    const __m512i places = _mm512_add_epi32(lanes, _mm512_set1_epi32((int32_t)(row << 16 | first)));
-    const __m512i place = _mm512_maskz_compress_epi32(mask, places), score = _mm512_maskz_compress_epi32(mask, _mm512_castps_si512(scores));
-    _mm512_storeu_si512(events, _mm512_permutex2var_epi32(place, low, score));
-    _mm512_storeu_si512(events + 8, _mm512_permutex2var_epi32(place, _mm512_add_epi32(low, _mm512_set1_epi32(8)), score));
-    return (size_t)__builtin_popcount(mask);
-}
-
-/* Sixteen sums of one row become events. */
-INLINE size_t judge(const rtvi_coarse_panel *panel, size_t first, const float *limits, const uint8_t *record, size_t row,
-                    const float *row_limits, __m512i sums, rtvi_coarse_event *events) {
-    const rtvi_coarse_head *head = (const rtvi_coarse_head *)(const void *)record;
-    const __m512 score =
-        _mm512_mul_ps(_mm512_mul_ps(_mm512_cvtepi32_ps(sums), _mm512_set1_ps(head->scale)), _mm512_loadu_ps(panel->scale + first));
-    const __m512 slack = _mm512_add_ps(_mm512_mul_ps(_mm512_set1_ps(head->length), _mm512_loadu_ps(panel->length_slope + first)),
-                                       _mm512_mul_ps(_mm512_set1_ps(head->rest), _mm512_loadu_ps(panel->rest_slope + first)));
-    __m512 limit = _mm512_loadu_ps(limits + first);
-    __mmask16 mask;
-    if (row_limits) limit = _mm512_min_ps(limit, _mm512_set1_ps(row_limits[row]));
-    mask = _mm512_cmp_ps_mask(_mm512_add_ps(score, slack), limit, _CMP_NLT_UQ);
-    return __builtin_expect(mask != 0, 0) ? emit(mask, first, row, score, events) : 0;
-}
-
 /* sums += query * codes, of four neighbours each. In assembly, for gcc 12 copies the registers of the intrinsic to and fro. */
 INLINE void multiply_add(__m512i *sums, __m512i query, __m512i codes) {
     __asm__("vpdpbusd %2, %1, %0" : "+v"(*sums) : "v"(query), "v"(codes));
@@ -76,7 +50,8 @@ INLINE size_t tile(const rtvi_coarse_panel *panel, const float *limits, size_t n
     add_up(panel, nv, records + row, nr, sums);
     for (size_t r = 0; r < nr; r++) {
         for (size_t v = 0; v < nv; v++)
-            count += judge(panel, v * 16, limits, records[row + r], row + r, row_limits, sums[r * nv + v], events + count);
+            count +=
+                rtvi_coarse_judge_lanes(panel, v * 16, limits, records[row + r], row + r, row_limits, sums[r * nv + v], events + count);
     }
     return count;
 }

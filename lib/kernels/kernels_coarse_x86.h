@@ -1,4 +1,4 @@
-/* kernels_coarse_x86.h - what the AVX2 and the VNNI form of the coarse scan share: rows of few queries, four at a time. */
+/* kernels_coarse_x86.h - what forms of the coarse scan for x86 share: sums become events. */
 #ifndef RTVI_KERNELS_COARSE_X86_H
 #define RTVI_KERNELS_COARSE_X86_H
 
@@ -11,6 +11,8 @@
 #include <string.h>
 
 #define RTVI_X86_INLINE static inline __attribute__((always_inline, target("avx2,popcnt")))
+
+#define RTVI_X512_INLINE static inline __attribute__((always_inline, target("avx512f,avx512bw,avx512vl,avx512dq,popcnt")))
 
 /* Four neighbouring codes of a row. */
 RTVI_X86_INLINE int32_t rtvi_coarse_four(const int8_t *codes) {
@@ -84,6 +86,34 @@ RTVI_X86_INLINE __m128i rtvi_coarse_sum_lanes(__m256i a, __m256i b, __m256i c, _
     const __m256i cd = _mm256_add_epi32(_mm256_unpacklo_epi32(c, d), _mm256_unpackhi_epi32(c, d));
     const __m256i all = _mm256_add_epi32(_mm256_unpacklo_epi64(ab, cd), _mm256_unpackhi_epi64(ab, cd));
     return _mm_add_epi32(_mm256_castsi256_si128(all), _mm256_extracti128_si256(all, 1));
+}
+
+/* --- AVX-512: many queries, each of the 16 lanes is one ------------------------------------------------------------------------------- */
+
+/* Writes sixteen events and means those of the mask; there is room, for each call before had as many. */
+RTVI_X512_INLINE size_t rtvi_coarse_emit_lanes(__mmask16 mask, size_t first, size_t row, __m512 scores, rtvi_coarse_event *events) {
+    const __m512i lanes = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    const __m512i low = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+    const __m512i places = _mm512_add_epi32(lanes, _mm512_set1_epi32((int32_t)(row << 16 | first)));
+    const __m512i place = _mm512_maskz_compress_epi32(mask, places), score = _mm512_maskz_compress_epi32(mask, _mm512_castps_si512(scores));
+    _mm512_storeu_si512(events, _mm512_permutex2var_epi32(place, low, score));
+    _mm512_storeu_si512(events + 8, _mm512_permutex2var_epi32(place, _mm512_add_epi32(low, _mm512_set1_epi32(8)), score));
+    return (size_t)__builtin_popcount(mask);
+}
+
+/* Sixteen sums of one row become events. */
+RTVI_X512_INLINE size_t rtvi_coarse_judge_lanes(const rtvi_coarse_panel *panel, size_t first, const float *limits, const uint8_t *record,
+                                                size_t row, const float *row_limits, __m512i sums, rtvi_coarse_event *events) {
+    const rtvi_coarse_head *head = (const rtvi_coarse_head *)(const void *)record;
+    const __m512 score =
+        _mm512_mul_ps(_mm512_mul_ps(_mm512_cvtepi32_ps(sums), _mm512_set1_ps(head->scale)), _mm512_loadu_ps(panel->scale + first));
+    const __m512 slack = _mm512_add_ps(_mm512_mul_ps(_mm512_set1_ps(head->length), _mm512_loadu_ps(panel->length_slope + first)),
+                                       _mm512_mul_ps(_mm512_set1_ps(head->rest), _mm512_loadu_ps(panel->rest_slope + first)));
+    __m512 limit = _mm512_loadu_ps(limits + first);
+    __mmask16 mask;
+    if (row_limits) limit = _mm512_min_ps(limit, _mm512_set1_ps(row_limits[row]));
+    mask = _mm512_cmp_ps_mask(_mm512_add_ps(score, slack), limit, _CMP_NLT_UQ);
+    return __builtin_expect(mask != 0, 0) ? rtvi_coarse_emit_lanes(mask, first, row, score, events) : 0;
 }
 
 #endif
