@@ -22,7 +22,8 @@ typedef struct file_list {
 } file_list;
 
 /* A folder adds its pictures (by the end of the name: .jpg .jpeg .jpe .jfif .png), in the folders below too, each folder sorted by the
- * bytes of its names; hidden names are left out, links to folders are not followed. Anything else is added as it is. */
+ * bytes of its names; hidden names are left out, links to folders are not followed. Anything else is added as it is. Once interrupted()
+ * folders below are left out: ask it afterwards. */
 void files_add(file_list *list, const char *path);
 /* Adds one file; the path becomes the list's. */
 void files_add_file(file_list *list, char *path);

@@ -81,12 +81,14 @@ int32_t rtvi_flat_draft(rtvi_flat *flat, rtvi_snapshot **draft, rtv_error *error
     return rtvi_snapshot_create(flat->env, now->rows.dim, now->rows.storage, now, now->rows.num_chunks, draft, error);
 }
 
-void rtvi_flat_show(rtvi_flat *flat, rtvi_snapshot *draft) {
+void rtvi_flat_show(rtvi_flat *flat, rtvi_snapshot *draft, int64_t largest_id, size_t added) {
     rtvi_snapshot *old;
     rtvi_snapshot_finish(draft);
     pthread_mutex_lock(&flat->lock);
     old = flat->current;
     flat->current = draft;
+    flat->largest_id = largest_id;
+    flat->uncommitted += (int64_t)added;
     pthread_mutex_unlock(&flat->lock);
     rtvi_snapshot_release(old);
 }

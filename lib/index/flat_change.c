@@ -211,9 +211,7 @@ static void drop_draft(rtvi_flat *flat, rtvi_snapshot *draft, uint64_t mark) {
 
 static void accept(rtvi_flat *flat, rtvi_snapshot *draft, int64_t largest_id, size_t added) {
     flat->dirty = 1;
-    flat->uncommitted += (int64_t)added;
-    flat->largest_id = largest_id;
-    rtvi_flat_show(flat, draft);
+    rtvi_flat_show(flat, draft, largest_id, added);
 }
 
 static int32_t remove_ids(rtvi_snapshot *draft, const int64_t *ids, size_t count, int64_t *removed, rtv_error *error) {

@@ -109,12 +109,14 @@ static void forget_bits(const rtvi_snapshot *snapshot, uint64_t mark) {
     }
 }
 
-static void committed(rtvi_flat *flat) {
+/* What is committed to a store, which becomes the index's. */
+static void committed(rtvi_flat *flat, rtvi_store *store) {
     flat->dirty = flat->meta_dirty = 0;
-    flat->uncommitted = 0;
     pthread_mutex_lock(&flat->lock);
-    flat->commits = rtvi_store_commits(flat->store);
-    flat->file_bytes = rtvi_store_size(flat->store);
+    flat->store = store;
+    flat->uncommitted = 0;
+    flat->commits = rtvi_store_commits(store);
+    flat->file_bytes = rtvi_store_size(store);
     flat->format = RTVI_FORMAT_VERSION;
     pthread_mutex_unlock(&flat->lock);
 }
@@ -135,8 +137,8 @@ static int32_t append_commit(rtvi_flat *flat, rtv_error *error) {
     if (status == RTV_OK) status = rtvi_store_commit(flat->store, &commit, &unsure, error);
     rtvi_free(flat->env, meta);
     if (status == RTV_OK) {
-        rtvi_flat_show(flat, draft);
-        committed(flat);
+        rtvi_flat_show(flat, draft, flat->largest_id, 0);
+        committed(flat, flat->store);
         return RTV_OK;
     }
     forget_bits(draft, mark);
@@ -179,10 +181,9 @@ static int32_t compact_file(rtvi_flat *flat, rtv_error *error) {
     rtvi_free(flat->env, meta);
     if (!store) return status;
     rtvi_store_close(flat->store);
-    flat->store = store;
     flat->converts = 0;
-    rtvi_flat_show(flat, fresh);
-    committed(flat);
+    rtvi_flat_show(flat, fresh, flat->largest_id, 0);
+    committed(flat, store);
     return status;
 }
 
@@ -267,7 +268,7 @@ static int32_t compact_memory(rtvi_flat *flat, rtv_error *error) {
         status = rtvi_snapshot_push(draft, segment, rows, NULL, error);
     }
     if (status == RTV_OK)
-        rtvi_flat_show(flat, draft);
+        rtvi_flat_show(flat, draft, flat->largest_id, 0);
     else
         rtvi_snapshot_release(draft);
     return status;
@@ -406,9 +407,8 @@ int32_t rtvi_flat_attach(rtvi_flat *flat, const rtvi_io *io, const char *path, r
     status = write_file(flat, path, flat->current, &commit, 0, &fresh, &store, error);
     rtvi_free(flat->env, meta);
     if (!store) return status;
-    flat->store = store;
-    rtvi_flat_show(flat, fresh);
-    committed(flat);
+    rtvi_flat_show(flat, fresh, flat->largest_id, 0);
+    committed(flat, store);
     return status == RTV_OK ? rtvi_error_clear(error) : status;
 }
 

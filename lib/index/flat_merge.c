@@ -169,9 +169,7 @@ static int32_t merge_locked(merging *m, rtvi_flat *other, int new_ids, rtv_error
         return status;
     }
     take_names(m);
-    flat->uncommitted += (int64_t)m->from->rows.num_live;
-    flat->largest_id = largest;
-    rtvi_flat_show(flat, draft);
+    rtvi_flat_show(flat, draft, largest, m->from->rows.num_live);
     return RTV_OK;
 }
 

@@ -26,14 +26,14 @@ struct rtvi_flat {
     const rtvi_io *io;
     size_t block_bytes;     /* of a segment in a file, and of what a writer keeps in memory */
     pthread_mutex_t writer; /* changes take turns; guards what stands down to the next lock */
-    rtvi_store *store;      /* of an index that is open for writing, or NULL */
     int converts;           /* 1: the store's file has format 0 */
     int dirty, meta_dirty;  /* something is not committed; names are not */
-    int64_t uncommitted;
-    pthread_mutex_t lock; /* short, never over work: guards the rest, which changes only under both */
+    pthread_mutex_t lock;   /* short, never over work: guards the rest, which changes only under both */
     rtvi_snapshot *current;
+    rtvi_store *store; /* of an index that is open for writing, or NULL */
     rtvi_meta meta;
     int64_t largest_id; /* ever, -1 before the first */
+    int64_t uncommitted;
     int32_t format;
     uint64_t commits, file_bytes;
     pthread_mutex_t pool_lock;
@@ -49,8 +49,8 @@ void rtvi_flat_work_destroy(rtvi_flat *flat);
 rtvi_snapshot *rtvi_flat_take(rtvi_flat *flat);
 /* A copy of the state, to be changed; under the writer's lock. */
 int32_t rtvi_flat_draft(rtvi_flat *flat, rtvi_snapshot **draft, rtv_error *error);
-/* Counts it and shows it; the reference becomes the index's. */
-void rtvi_flat_show(rtvi_flat *flat, rtvi_snapshot *draft);
+/* Counts it and shows it, with what goes along: the largest id so far and how many items were added. The reference becomes the index's. */
+void rtvi_flat_show(rtvi_flat *flat, rtvi_snapshot *draft, int64_t largest_id, size_t added);
 
 /* Rows for one segment in a file. */
 size_t rtvi_flat_block_rows(const rtvi_flat *flat);

@@ -19,4 +19,15 @@ says err "interrupted"
 wants 0 "$retrieve" index pictures -o slow.idx --model slow.rtv
 wants 130 timeout --preserve-status -s INT 2.5 "$retrieve" search slow.idx many --html new.html --model slow.rtv --threads 1
 [ ! -e new.html ] || die "a sheet was written"
+
+# At any moment, also while the model is loaded and the folders are read: never a result that looks whole.
+mkdir nested
+mv many nested
+for delay in 0.02 0.05 0.1 0.2 0.4; do
+    wants 130 timeout --preserve-status -s INT $delay "$retrieve" search slow.idx nested --model slow.rtv --threads 1
+    wants 130 timeout --preserve-status -s INT $delay "$retrieve" embed nested -o new.npy --model slow.rtv --threads 1
+    [ ! -e new.npy ] || die "a file was written"
+    wants 130 timeout --preserve-status -s INT $delay "$retrieve" quantize slow.rtv nested -o new.rtv --threads 1
+    [ ! -e new.rtv ] || die "a model was written"
+done
 tidy
