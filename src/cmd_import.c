@@ -93,16 +93,21 @@ static int fill_index(importing *work) {
 /* Into a file beside the target, which takes its place when it is complete. */
 static int build(importing *work, const char *target) {
     char *path = format_text("%s.tmp.%ld", target, (long)getpid());
-    int code = make_index(work, path);
+    int code;
+    interrupt_removes(path);
+    interrupt_watch();
+    code = make_index(work, path);
     if (code == STATUS_OK) {
         code = fill_index(work);
         rtv_index_free(work->index);
+        if (code == STATUS_OK) interrupt_removes(NULL);
         if (code == STATUS_OK && rename(path, target) != 0) {
             message_for_file(target, strerror(errno));
             code = STATUS_ERROR;
         }
         if (code != STATUS_OK) unlink(path);
     }
+    interrupt_removes(NULL);
     free(path);
     return code;
 }

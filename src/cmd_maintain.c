@@ -23,7 +23,7 @@ static int run_verify(const arguments *args) {
     progress_begin(&bar, "verifying", 0);
     status = rtv_index_verify(path, NULL, progress_callback, &bar, &error);
     progress_clear();
-    if (status == RTV_E_CANCELLED && interrupted()) return STATUS_INTERRUPTED;
+    if (status == RTV_E_CANCELLED) message("interrupted");
     if (status != RTV_OK || rtv_index_open(path, NULL, &index, &error) != RTV_OK) return fail(NULL, &error);
     read_info(index, &info);
     rtv_index_free(index);

@@ -30,7 +30,8 @@ static inline int rtvi_filter_takes(const rtvi_filter *filter, const rtvi_chunk 
     if (filter->predicted >= 0 && chunk->predicted[row] != filter->predicted) return 0;
     if (filter->set && !(filter->set[number / 64] >> (number % 64) & 1)) return 0;
     if (!filter->bits) return 1;
-    return chunk->ids[row] < filter->num_bits && (filter->bits[chunk->ids[row] / 8] >> (chunk->ids[row] % 8) & 1);
+    /* In a damaged file an id may be negative. */
+    return (uint64_t)chunk->ids[row] < (uint64_t)filter->num_bits && (filter->bits[chunk->ids[row] / 8] >> (chunk->ids[row] % 8) & 1);
 }
 
 #endif

@@ -63,7 +63,9 @@ typedef struct sums {
 } sums;
 
 INLINE void encode_lanes(const float *x, float scale, float inverse, ints *code, sums *s) {
-    const floats value = *(const floats *)(const void *)x, nearest = (value * inverse + ROUNDING) - ROUNDING;
+    const floats value = *(const floats *)(const void *)x, wanted = value * inverse;
+    const floats number = (floats)((ints)wanted & (wanted == wanted)); /* a damaged file has NaN */
+    const floats nearest = (number + ROUNDING) - ROUNDING;
     const floats off = value - nearest * scale;
     *code = __builtin_convertvector(nearest, ints);
     s->rest += off * off;
@@ -143,7 +145,12 @@ static void encode_fine_c(const float *x, size_t dim, float length, void *record
 
 #if defined(__x86_64__)
 #define AVX2 __attribute__((target("avx2")))
-#define AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,prefer-vector-width=512")))
+#if defined(__clang__)
+#define WIDE
+#else
+#define WIDE ",prefer-vector-width=512" /* clang does not know it, and would leave out the whole attribute */
+#endif
+#define AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq" WIDE)))
 
 AVX2 static void encode_avx2(const float *x, size_t dim, int32_t levels, void *record) { encode(x, dim, levels, record); }
 AVX2 static void encode_fine_avx2(const float *x, size_t dim, float length, void *record) { encode_fine(x, dim, length, record); }

@@ -176,22 +176,26 @@ static void refused_and_cancelled(void **state) {
 }
 
 static void failing_allocations(void **state) {
-    world w;
-    int32_t status = RTV_E_OUT_OF_MEMORY;
     (void)state;
-    world_make(&w, 4, 50, 0, 3);
-    for (long fail_at = 1; status != RTV_OK; fail_at++) {
-        rtvi_ranks ranks = {0};
-        rtv_error error;
-        w.heap.fail_at = w.heap.calls + fail_at;
-        status = rtvi_flat_ranks_among(w.flat, NULL, 1, NULL, NULL, &ranks, &error);
-        w.heap.fail_at = 0;
-        assert_int_equal(error.status, status);
-        if (status != RTV_OK) assert_int_equal(status, RTV_E_OUT_OF_MEMORY);
-        rtvi_ranks_destroy(w.flat, &ranks);
-        assert_true(fail_at < 50);
+    for (int given = 0; given < 2; given++) {
+        world w;
+        int32_t status = RTV_E_OUT_OF_MEMORY;
+        world_make(&w, 4, 50, 0, 3);
+        for (long fail_at = 1; status != RTV_OK; fail_at++) {
+            const rtvi_rank_queries q = {7, w.vectors, w.classes, w.predicted, w.ids};
+            rtvi_ranks ranks = {0};
+            rtv_error error;
+            w.heap.fail_at = w.heap.calls + fail_at;
+            status = given ? rtvi_flat_ranks(w.flat, NULL, &q, NULL, NULL, &ranks, &error)
+                           : rtvi_flat_ranks_among(w.flat, NULL, 1, NULL, NULL, &ranks, &error);
+            w.heap.fail_at = 0;
+            assert_int_equal(error.status, status);
+            if (status != RTV_OK) assert_int_equal(status, RTV_E_OUT_OF_MEMORY);
+            rtvi_ranks_destroy(w.flat, &ranks);
+            assert_true(fail_at < 50);
+        }
+        world_free(&w);
     }
-    world_free(&w);
 }
 
 int main(void) {
