@@ -4,16 +4,14 @@
 
 #if defined(__SSE2_MATH__)
 
-#include <xmmintrin.h>
-
 #define DEFAULT 0x1f80 /* all exceptions masked, nothing else set */
 
 void rtvi_arithmetic_set(rtvi_arithmetic *before) {
-    before->before = _mm_getcsr();
-    _mm_setcsr(DEFAULT);
+    before->before = __builtin_ia32_stmxcsr();
+    __builtin_ia32_ldmxcsr(DEFAULT);
 }
 
-void rtvi_arithmetic_restore(const rtvi_arithmetic *before) { _mm_setcsr(before->before); }
+void rtvi_arithmetic_restore(const rtvi_arithmetic *before) { __builtin_ia32_ldmxcsr(before->before); }
 
 #else
 
