@@ -1,9 +1,9 @@
 /* flat_query.c - the searches that a caller asks for: by vectors, by ids, by a blend of both, in a range, with a filter of the caller. */
-#include <fenv.h>
 #include <math.h>
 #include <string.h>
 
 #include "index/flat_score.h"
+#include "base/base_arithmetic.h"
 #include "index/flat_search.h"
 #include "index/flat_state.h"
 
@@ -232,10 +232,9 @@ static int32_t round_blend(const rtv_blend *b, const double *sum, size_t dim, fl
 }
 
 static int32_t blend_query(const rtvi_rows *rows, const rtv_blend *b, const size_t *numbers, double *sum, float *query, rtv_error *error) {
-    fenv_t before;
+    rtvi_arithmetic before;
     int32_t status;
-    fegetenv(&before);
-    fesetenv(FE_DFL_ENV);
+    rtvi_arithmetic_set(&before);
     memset(sum, 0, rows->dim * sizeof *sum);
     for (int64_t i = 0; i < b->num_vectors; i++) add_weighted(sum, b->vectors + i * (int64_t)rows->dim, b->vector_weights, i, rows->dim);
     for (int64_t i = 0; i < b->num_ids; i++) {
@@ -243,7 +242,7 @@ static int32_t blend_query(const rtvi_rows *rows, const rtv_blend *b, const size
         add_weighted(sum, query, b->id_weights, i, rows->dim);
     }
     status = round_blend(b, sum, rows->dim, query, error);
-    fesetenv(&before);
+    rtvi_arithmetic_restore(&before);
     return status;
 }
 
