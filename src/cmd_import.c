@@ -1,13 +1,12 @@
 /* cmd_import.c - retrieve import: vectors of another program into an index file. */
 #include <errno.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "class_list.h"
 #include "commands.h"
+#include "files.h"
 #include "lines.h"
 #include "output.h"
 #include "text.h"
@@ -90,35 +89,17 @@ static int fill_index(importing *work) {
     return rtv_index_commit(work->index, &error) == RTV_OK ? STATUS_OK : fail(work->args->values[OPT_OUTPUT], &error);
 }
 
-/* Not while somebody writes to what is there: it would go nowhere. */
-static int replace_target(const char *path, const char *target) {
-    rtv_index *old = NULL;
-    rtv_error error;
-    int code = STATUS_OK;
-    if (rtv_index_open_writable(target, NULL, &old, &error) == RTV_E_BUSY) return fail(target, &error);
-    if (rename(path, target) != 0) {
-        message_for_file(target, strerror(errno));
-        code = STATUS_ERROR;
-    }
-    rtv_index_free(old);
-    return code;
-}
-
 /* Into a file beside the target, which takes its place when it is complete. */
 static int build(importing *work, const char *target) {
-    char *path = format_text("%s.tmp.%ld", target, (long)getpid());
+    char *path = files_beside(target);
     int code;
-    interrupt_removes(path);
     interrupt_watch();
     code = make_index(work, path);
     if (code == STATUS_OK) {
         code = fill_index(work);
         rtv_index_free(work->index);
-        if (code == STATUS_OK) interrupt_removes(NULL);
-        if (code == STATUS_OK) code = replace_target(path, target);
-        if (code != STATUS_OK) unlink(path);
     }
-    interrupt_removes(NULL);
+    code = files_take_place(path, target, code);
     free(path);
     return code;
 }

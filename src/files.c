@@ -8,6 +8,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "program.h"
 #include "text.h"
@@ -154,4 +155,31 @@ char *files_folder_name(const char *path) {
     if (*name && strcmp(name, ".") != 0 && strcmp(name, "..") != 0 && text_is_clean(name)) return name;
     free(name);
     return NULL;
+}
+
+char *files_beside(const char *target) {
+    char *path = format_text("%s.tmp.%ld", target, (long)getpid());
+    interrupt_removes(path);
+    return path;
+}
+
+/* Not while somebody writes to what is there: that would go nowhere. */
+static int replace_index(const char *beside, const char *target) {
+    rtv_index *old = NULL;
+    rtv_error error;
+    int code = STATUS_OK;
+    if (rtv_index_open_writable(target, NULL, &old, &error) == RTV_E_BUSY) return fail(target, &error);
+    if (rename(beside, target) != 0) {
+        message_for_file(target, strerror(errno));
+        code = STATUS_ERROR;
+    }
+    rtv_index_free(old);
+    return code;
+}
+
+int files_take_place(const char *beside, const char *target, int code) {
+    interrupt_removes(NULL);
+    if (code == STATUS_OK) code = replace_index(beside, target);
+    if (code != STATUS_OK) unlink(beside);
+    return code;
 }
