@@ -1,0 +1,41 @@
+/* shim.h - what Go cannot say to C itself.
+ *
+ * A call may pass pointers to Go's memory as arguments, but not inside a struct; so structs that name the caller's arrays are put together
+ * here. And callbacks: user points to memory of C that holds a cgo.Handle, a number for the Go side of the call. */
+#ifndef RETRIEVE_GO_SHIM_H
+#define RETRIEVE_GO_SHIM_H
+
+#include <retrieve/retrieve.h>
+
+/* What a search of one query found; error is NULL or to be freed. As a value, for what Go passes by address it has to allocate. */
+typedef struct rtvgo_found {
+    int64_t count;
+    rtv_error *error;
+} rtvgo_found;
+
+rtvgo_found rtvgo_index_search_one(rtv_index *index, const float *query, int64_t k, const rtv_search_options *options, rtv_hit *hits);
+
+/* The fields of an rtv_items. */
+int32_t rtvgo_index_add(rtv_index *index, int32_t replace, const float *vectors, const int64_t *ids, const char *const *keys,
+                        const int32_t *classes, const int32_t *predicted, const rtv_bytes *payloads, int64_t count, rtv_error *error);
+
+/* The fields of an rtv_embedding, [count] each. */
+int32_t rtvgo_model_embed(rtv_model *model, const rtv_picture *pictures, int64_t count, const rtv_embed_options *options,
+                          float *descriptors, int32_t *classes, float *class_scores, rtv_error *errors, rtv_error *error);
+int32_t rtvgo_searcher_search(rtv_searcher *searcher, const rtv_picture *pictures, int64_t count, int64_t k,
+                              const rtv_search_options *options, rtv_hit *hits, int64_t *num_hits, rtv_error *errors, rtv_error *error);
+int32_t rtvgo_searcher_add(rtv_searcher *searcher, const rtv_picture *pictures, int64_t count, const int64_t *ids, const char *const *keys,
+                           const int32_t *classes, const rtv_bytes *payloads, const rtv_embed_options *options, rtv_error *errors,
+                           rtv_error *error);
+
+/* Callbacks, which go on to Go. */
+int32_t rtvgo_progress(void *user, int64_t done, int64_t total);
+int32_t rtvgo_filter(void *user, int64_t query, const rtv_hit *hit);
+int32_t rtvgo_hits(void *user, int64_t query, const rtv_hit *hits, int64_t count);
+int32_t rtvgo_pairs(void *user, const rtv_pair *pairs, int64_t count);
+int32_t rtvgo_visit(void *user, const rtv_item *item);
+int32_t rtvgo_sample(void *user, int64_t sample, float *values);
+int32_t rtvgo_decode(void *user, const void *data, uint64_t size_bytes, int32_t *width_px, int32_t *height_px, uint8_t *pixels);
+void rtvgo_log(void *user, int32_t level, const char *line);
+
+#endif
