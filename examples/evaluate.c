@@ -10,12 +10,12 @@ int main(int argc, char **argv) {  // INDEX
     static const int64_t ks[] = {1, 2, 4, 8};
     rtv_index *index = NULL;
     rtv_evaluation *evaluation = NULL;
-    rtv_evaluate_options options;
+    rtv_evaluation_options options;
     rtv_metric_value recall, map_at_r;
     rtv_threshold threshold;
     rtv_error e;
     if (argc != 2) return 2;
-    rtv_evaluate_options_init(&options);
+    rtv_evaluation_options_init(&options);
     options.ks = ks;
     options.num_ks = 4;
     if (rtv_index_open(argv[1], NULL, &index, &e) == RTV_OK &&

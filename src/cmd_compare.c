@@ -20,7 +20,7 @@ typedef struct comparing {
     const arguments *args;
     session sessions[2]; /* on the threads of the first */
     labelled pictures;
-    int64_t k[RTV_DRIFT_MOST_K];
+    int64_t k[RTV_DRIFT_KS_MAX];
     progress bar;
     rtv_drift_options how;
 } comparing;
@@ -30,15 +30,15 @@ static int read_recall(comparing *c) {
     const char *text = c->args->values[OPT_RECALL];
     char *end;
     if (!text) return STATUS_OK;
-    c->how.k = c->k;
-    c->how.num_k = 0;
-    for (; c->how.num_k < RTV_DRIFT_MOST_K; text = end + 1) {
-        c->k[c->how.num_k++] = strtoll(text, &end, 10);
+    c->how.ks = c->k;
+    c->how.num_ks = 0;
+    for (; c->how.num_ks < RTV_DRIFT_KS_MAX; text = end + 1) {
+        c->k[c->how.num_ks++] = strtoll(text, &end, 10);
         if (end == text || (*end && *end != ',')) break;
         if (!*end) return STATUS_OK;
     }
     return usage_error(c->args, "--recall: got \"%s\", expected at most %d rising numbers, such as 1,2,4,8", c->args->values[OPT_RECALL],
-                       RTV_DRIFT_MOST_K);
+                       RTV_DRIFT_KS_MAX);
 }
 
 static int read_options(comparing *c) {
@@ -59,7 +59,7 @@ static int open_models(comparing *c) {
 
 static int show(const comparing *c, const rtv_drift *drift) {
     const compare_subject subject = {
-        drift, {&c->sessions[0].info, &c->sessions[1].info}, c->args->positional, c->pictures.files.paths, c->how.k ? c->how.k[0] : 1};
+        drift, {&c->sessions[0].info, &c->sessions[1].info}, c->args->positional, c->pictures.files.paths, c->how.ks ? c->how.ks[0] : 1};
     const int code = c->args->values[OPT_JSON] ? compare_print_json(&subject) : compare_print_table(&subject);
     files_tell_skipped(&c->pictures.files);
     return code == STATUS_OK && c->pictures.files.num_unreadable > 0 ? STATUS_PARTIAL : code;

@@ -53,8 +53,8 @@ static const option_spec options[] = {
 typedef struct evaluating {
     const arguments *args;
     session session;
-    rtv_evaluate_options how;
-    int64_t ks[RTV_KS_MAX];
+    rtv_evaluation_options how;
+    int64_t ks[RTV_EVALUATION_KS_MAX];
     progress bar;
     rtv_evaluation *evaluation;
     eval_report report;
@@ -68,8 +68,9 @@ static int read_ks(evaluating *work) {
     for (;; at++) {
         char *end = NULL;
         const long long k = *at >= '0' && *at <= '9' ? strtoll(at, &end, 10) : 0;
-        if (k < 1 || k > 1000000000 || (*end && *end != ',') || count == RTV_KS_MAX || (count > 0 && k <= work->ks[count - 1]))
-            return usage_error(work->args, "--k: got \"%s\", expected up to %d ascending numbers, as in 1,10,100", text, RTV_KS_MAX);
+        if (k < 1 || k > 1000000000 || (*end && *end != ',') || count == RTV_EVALUATION_KS_MAX || (count > 0 && k <= work->ks[count - 1]))
+            return usage_error(work->args, "--k: got \"%s\", expected up to %d ascending numbers, as in 1,10,100", text,
+                               RTV_EVALUATION_KS_MAX);
         work->ks[count++] = k;
         at = end;
         if (!*at) break;
@@ -89,8 +90,8 @@ static int read_rates(evaluating *work) {
     if (code == STATUS_OK) code = options_number(args, OPT_FALSE_ACCEPTS, &work->report.false_accept_rate);
     if (code == STATUS_OK && (work->report.false_accept_rate < 0 || work->report.false_accept_rate > 1))
         code = usage_error(args, "--false-accepts: got \"%s\", expected a share from 0 to 1", args->values[OPT_FALSE_ACCEPTS]);
-    work->how.score_queries = (int32_t)score_queries;
-    work->how.bootstrap_samples = (int32_t)samples;
+    work->how.score_queries = score_queries;
+    work->how.bootstrap_samples = samples;
     work->how.seed = (uint64_t)seed;
     return code;
 }
@@ -98,7 +99,7 @@ static int read_rates(evaluating *work) {
 static int read_options(evaluating *work) {
     const arguments *args = work->args;
     int code;
-    rtv_evaluate_options_init(&work->how);
+    rtv_evaluation_options_init(&work->how);
     work->report.false_accept_rate = 0.01;
     work->report.calibrated = -1;
     code = read_ks(work);
@@ -106,10 +107,9 @@ static int read_options(evaluating *work) {
     if (code == STATUS_OK && args->values[OPT_JSON] && args->values[OPT_TABLE])
         code = usage_error(args, "--json and --table exclude each other");
     work->how.predicted = args->values[OPT_PREDICTED] != NULL;
-    work->how.allow_foreign = args->values[OPT_FOREIGN] != NULL;
+    work->how.accept = args->values[OPT_FOREIGN] ? RTV_ACCEPT_ANY : RTV_ACCEPT_OWN;
     work->how.progress = progress_callback;
     work->how.progress_user = &work->bar;
-    work->report.ks = work->how.ks;
     work->report.per_class = args->values[OPT_PER_CLASS] != NULL;
     work->report.histogram = args->values[OPT_HISTOGRAM] != NULL;
     work->report.gallery_path = args->positional[0];

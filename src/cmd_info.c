@@ -60,7 +60,7 @@ static void print_json(const rtv_index_info *info, int64_t file_bytes) {
     cJSON_AddBoolToObject(object, "normalize", info->normalize);
     cJSON_AddNumberToObject(object, "removed", (double)info->num_removed);
     cJSON_AddNumberToObject(object, "reclaim_bytes", (double)info->reclaim_bytes);
-    cJSON_AddNumberToObject(object, "segments", info->num_segments);
+    cJSON_AddNumberToObject(object, "segments", (double)info->num_segments);
     cJSON_AddNumberToObject(object, "commits", (double)info->commits);
     if (info->min_score > -INFINITY)
         json_add_float(object, "min_score", info->min_score);

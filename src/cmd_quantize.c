@@ -241,7 +241,7 @@ static int count_layers(const rtv_model *model, layer_counts *l) {
     l->layers[0].struct_size = sizeof *l->layers;
     if (rtv_model_quantized_layers(model, l->layers, l->count, &l->count, &error) != RTV_OK) return fail(NULL, &error);
     for (int64_t i = 0; i < l->count; i++) {
-        l->int8 += strcmp(l->layers[i].runs_in, "int8") == 0;
+        l->int8 += strcmp(l->layers[i].precision, "int8") == 0;
         l->pairs += l->layers[i].pairs_mended;
     }
     return STATUS_OK;
@@ -273,8 +273,8 @@ static void print_layers(const layer_counts *l) {
     for (int64_t i = 0; i < l->count; i++) {
         const rtv_quantized_layer *layer = &l->layers[i];
         table_add(&t, CELL_PLAIN, layer->name);
-        table_add(&t, CELL_PLAIN, layer->runs_in);
-        table_add(&t, CELL_PLAIN, layer->result);
+        table_add(&t, CELL_PLAIN, layer->precision);
+        table_add(&t, CELL_PLAIN, layer->output);
         table_add_text(&t, layer->scale > 0 ? "%.6g" : "", (double)layer->scale);
         table_add_text(&t, layer->scale > 0 ? "%d" : "", layer->zero_point);
         table_add_text(&t, layer->weight_snr_db > 0 ? "%.1f dB" : "", layer->weight_snr_db);
@@ -288,9 +288,9 @@ static cJSON *layer_json(const rtv_quantized_layer *layer) {
     cJSON *object = cJSON_CreateObject();
     json_add_text(object, "name", layer->name);
     json_add_text(object, "op", layer->op);
-    json_add_text(object, "runs_in", layer->runs_in);
+    json_add_text(object, "precision", layer->precision);
     json_add_text(object, "why", layer->why);
-    json_add_text(object, "result", layer->result);
+    json_add_text(object, "output", layer->output);
     if (layer->scale > 0) {
         json_add_float(object, "scale", layer->scale);
         cJSON_AddNumberToObject(object, "zero_point", layer->zero_point);

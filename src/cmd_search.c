@@ -134,8 +134,8 @@ static int read_options(searching *work) {
 }
 
 static int32_t whose_index(const arguments *args) {
-    if (args->values[OPT_FOREIGN]) return RTV_INDEX_ANY;
-    return args->values[OPT_PARENT] ? RTV_INDEX_PARENTS : RTV_INDEX_OWN;
+    if (args->values[OPT_FOREIGN]) return RTV_ACCEPT_ANY;
+    return args->values[OPT_PARENT] ? RTV_ACCEPT_PARENTS : RTV_ACCEPT_OWN;
 }
 
 static int open_all(searching *work) {

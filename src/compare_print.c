@@ -100,7 +100,7 @@ static void print_recalls(const report *r) {
         const rtv_recall_drift *row = &r->recalls[i / 2];
         const int is_mixed = i % 2 == 1;
         const double after = is_mixed ? row->recall_mixed : row->recall_b;
-        table_add_text(&t, "%" PRId32 "%s", row->k, is_mixed ? ", B among A's" : "");
+        table_add_text(&t, "%" PRId64 "%s", row->k, is_mixed ? ", B among A's" : "");
         table_add_text(&t, "%.2f %%", 100 * row->recall_a);
         table_add_text(&t, "%.2f %%", 100 * after);
         if (is_mixed)
@@ -208,7 +208,7 @@ static cJSON *recalls_json(const report *r) {
         const rtv_recall_drift *row = &r->recalls[i];
         const double own[] = {row->low, row->high}, mixed[] = {row->mixed_low, row->mixed_high};
         cJSON *object = cJSON_CreateObject();
-        cJSON_AddNumberToObject(object, "k", row->k);
+        cJSON_AddNumberToObject(object, "k", (double)row->k);
         cJSON_AddNumberToObject(object, "a", row->recall_a);
         add_change_json(object, "b", row->recall_b, row->gained, row->lost, own, row->p_value);
         add_change_json(object, "mixed", row->recall_mixed, row->mixed_gained, row->mixed_lost, mixed, row->mixed_p_value);

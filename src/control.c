@@ -10,8 +10,8 @@
 #include "table.h"
 #include "text.h"
 
-static const int64_t k[] = {1, 2, 4, 8};
-enum { NUM_K = sizeof k / sizeof *k };
+static const int64_t ks[] = {1, 2, 4, 8};
+enum { NUM_KS = sizeof ks / sizeof *ks };
 static const char *const actions[] = {"float32", "all in int8", "to float32", "to int8 again", "needed in float32"};
 
 /* The number of layers that can go back is not known before: the room is for any network. */
@@ -29,8 +29,8 @@ int control_finish(control *c, rtv_quantizer *quantizer, const char *folder, dou
     how.pictures = c->pictures.pictures;
     how.classes = c->pictures.classes;
     how.count = (int64_t)c->pictures.files.count;
-    how.k = k;
-    how.num_k = NUM_K;
+    how.ks = ks;
+    how.num_ks = NUM_KS;
     how.max_drop = points / 100;
     how.progress = progress_callback;
     how.progress_user = &bar;
@@ -52,7 +52,7 @@ void control_print(const control *c) {
         table_add(&t, CELL_PLAIN, actions[step->action]);
         table_add(&t, CELL_PLAIN, step->layer);
         table_add_text(&t, step->action >= RTV_ACCURACY_REVERT ? "%.5f" : "", step->gain);
-        for (int n = 0; n < NUM_K; n++) table_add_text(&t, "%.2f %%", 100 * step->values[n]);
+        for (int n = 0; n < NUM_KS; n++) table_add_text(&t, "%.2f %%", 100 * step->values[n]);
         table_add_text(&t, "%.2f", 100 * step->drop);
         table_add_text(&t, "%.2f %%", 100 * step->float_share);
     }
@@ -72,7 +72,7 @@ cJSON *control_json(const control *c) {
             cJSON_AddNumberToObject(object, "layer_macs", step->layer_macs);
             cJSON_AddNumberToObject(object, "gain", step->gain);
         }
-        cJSON_AddItemToObject(object, "recall", cJSON_CreateDoubleArray(step->values, NUM_K));
+        cJSON_AddItemToObject(object, "recall", cJSON_CreateDoubleArray(step->values, NUM_KS));
         cJSON_AddNumberToObject(object, "drop", step->drop);
         cJSON_AddNumberToObject(object, "float_share", step->float_share);
         cJSON_AddItemToArray(array, object);

@@ -127,7 +127,7 @@ static int print_classes(const eval_report *report) {
     table_add(&t, CELL_DIM, "class");
     table_add(&t, CELL_DIM, "queries");
     table_add(&t, CELL_DIM, "answerable");
-    table_add_text(&t, "recall@%" PRId64, report->ks[0]);
+    table_add_text(&t, "recall@%" PRId64, report->info.ks[0]);
     table_add(&t, CELL_DIM, "R-precision");
     table_add(&t, CELL_DIM, "mAP@R");
     for (int64_t i = 0; i < report->info.num_classes; i++) {
@@ -136,8 +136,8 @@ static int print_classes(const eval_report *report) {
             table_add(&t, CELL_PLAIN, c->name);
         else
             table_add_text(&t, "%d", (int)(c->count.class_id >= 0 ? c->count.class_id : -2 - c->count.class_id));
-        table_add_text(&t, "%" PRId64, c->count.queries);
-        table_add_text(&t, "%" PRId64, c->count.answerable);
+        table_add_text(&t, "%" PRId64, c->count.num_queries);
+        table_add_text(&t, "%" PRId64, c->count.num_answerable);
         add_percent(&t, c->recall);
         add_percent(&t, c->r_precision);
         add_percent(&t, c->map_at_r);
@@ -253,14 +253,14 @@ static int add_classes(const eval_report *report, cJSON *object) {
     eval_class *classes = eval_classes(report);
     cJSON *list;
     if (!classes) return STATUS_ERROR;
-    snprintf(recall, sizeof recall, "recall@%" PRId64, report->ks[0]);
+    snprintf(recall, sizeof recall, "recall@%" PRId64, report->info.ks[0]);
     list = cJSON_AddArrayToObject(object, "per_class");
     for (int64_t i = 0; i < report->info.num_classes; i++) {
         const eval_class *c = &classes[i];
         cJSON *item = cJSON_CreateObject();
         json_add_class(item, "class", c->count.class_id >= 0 ? c->count.class_id : -2 - c->count.class_id, c->name);
-        cJSON_AddNumberToObject(item, "queries", (double)c->count.queries);
-        cJSON_AddNumberToObject(item, "answerable", (double)c->count.answerable);
+        cJSON_AddNumberToObject(item, "queries", (double)c->count.num_queries);
+        cJSON_AddNumberToObject(item, "answerable", (double)c->count.num_answerable);
         add_number(item, recall, c->recall);
         add_number(item, "R-precision", c->r_precision);
         add_number(item, "mAP@R", c->map_at_r);
@@ -295,7 +295,7 @@ static int add_hardest(const eval_report *report, cJSON *object) {
         cJSON_AddNumberToObject(item, "id", (double)q->result.id);
         json_add_text(item, "key", q->key);
         json_add_class(item, "class", q->result.class_id, q->class_name);
-        cJSON_AddNumberToObject(item, "relevant", (double)q->result.relevant);
+        cJSON_AddNumberToObject(item, "relevant", (double)q->result.num_relevant);
         cJSON_AddNumberToObject(item, "first_rank", (double)q->result.first_rank);
         add_number(item, "average_precision", q->result.average_precision);
         add_first(item, q);
@@ -319,7 +319,7 @@ int eval_report_print_json(const eval_report *report) {
     cJSON_AddNumberToObject(object, "unlabelled", (double)info->num_unlabelled);
     cJSON_AddNumberToObject(object, "classes", (double)info->num_classes);
     cJSON_AddNumberToObject(object, "confidence", info->confidence);
-    cJSON_AddNumberToObject(object, "bootstrap_samples", info->bootstrap_samples);
+    cJSON_AddNumberToObject(object, "bootstrap_samples", (double)info->bootstrap_samples);
     cJSON_AddNumberToObject(object, "seed", (double)info->seed);
     if (report->calibrated >= 0) cJSON_AddNumberToObject(object, "calibrated", (double)report->calibrated);
     add_metrics(report, object);

@@ -9,7 +9,6 @@ typedef struct eval_report {
     rtv_index *gallery, *queries;            /* the same in leave-one-out */
     const rtv_evaluation *evaluation;
     rtv_evaluation_info info;
-    const int64_t *ks; /* [info.num_ks] */
     double false_accept_rate;
     int64_t hardest;    /* how many to show */
     int64_t calibrated; /* pictures that the model was calibrated with; -1: not known */

@@ -23,8 +23,9 @@ static void add_metric(const eval_report *report, eval_metric *metrics, size_t *
 eval_metric *eval_metrics(const eval_report *report, size_t *count) {
     eval_metric *metrics = allocate(2 * (size_t)report->info.num_ks + 4, sizeof *metrics);
     *count = 0;
-    for (int32_t i = 0; i < report->info.num_ks; i++) add_metric(report, metrics, count, "recall", RTV_METRIC_RECALL, report->ks[i]);
-    for (int32_t i = 0; i < report->info.num_ks; i++) add_metric(report, metrics, count, "precision", RTV_METRIC_PRECISION, report->ks[i]);
+    for (int64_t i = 0; i < report->info.num_ks; i++) add_metric(report, metrics, count, "recall", RTV_METRIC_RECALL, report->info.ks[i]);
+    for (int64_t i = 0; i < report->info.num_ks; i++)
+        add_metric(report, metrics, count, "precision", RTV_METRIC_PRECISION, report->info.ks[i]);
     add_metric(report, metrics, count, "R-precision", RTV_METRIC_R_PRECISION, 0);
     add_metric(report, metrics, count, "mAP@R", RTV_METRIC_MAP_AT_R, 0);
     add_metric(report, metrics, count, "mAP", RTV_METRIC_MAP, 0);
@@ -38,17 +39,19 @@ static char *name_of(const eval_report *report, int32_t class_id) {
 }
 
 static int read_values(const eval_report *report, int32_t metric, int64_t k, double *values, rtv_error *error) {
-    return rtv_evaluation_class_values(report->evaluation, metric, k, RTV_RULE_MISS, values, report->info.num_classes, error) == RTV_OK;
+    int64_t count = report->info.num_classes;
+    return rtv_evaluation_class_values(report->evaluation, metric, k, RTV_RULE_MISS, values, count, &count, error) == RTV_OK;
 }
 
 eval_class *eval_classes(const eval_report *report) {
-    const size_t count = (size_t)report->info.num_classes;
+    int64_t num_classes = report->info.num_classes;
+    const size_t count = (size_t)num_classes;
     eval_class *classes = allocate(count, sizeof *classes);
     rtv_class_count *counts = allocate(count, sizeof *counts);
     double *values = allocate(3 * count, sizeof *values);
     rtv_error error;
-    const int has_all = rtv_evaluation_classes(report->evaluation, counts, (int64_t)count, &error) == RTV_OK &&
-                        read_values(report, RTV_METRIC_RECALL, report->ks[0], values, &error) &&
+    const int has_all = rtv_evaluation_classes(report->evaluation, counts, num_classes, &num_classes, &error) == RTV_OK &&
+                        read_values(report, RTV_METRIC_RECALL, report->info.ks[0], values, &error) &&
                         read_values(report, RTV_METRIC_R_PRECISION, 0, values + count, &error) &&
                         read_values(report, RTV_METRIC_MAP_AT_R, 0, values + 2 * count, &error);
     for (size_t i = 0; has_all && i < count; i++)
@@ -77,12 +80,13 @@ static void find_first(const eval_report *report, eval_hard *query) {
 }
 
 eval_hard *eval_hardest(const eval_report *report, int64_t *count) {
-    const int64_t most = report->hardest < report->info.num_queries ? report->hardest : report->info.num_queries;
+    const int64_t most = report->hardest < report->info.num_answerable ? report->hardest : report->info.num_answerable;
     rtv_query_result *results = allocate((size_t)most, sizeof *results);
     eval_hard *queries = allocate((size_t)most, sizeof *queries);
     rtv_error error;
-    const int done = rtv_evaluation_hardest(report->evaluation, most, results, count, &error) == RTV_OK;
-    for (int64_t i = 0; done && i < *count; i++) {
+    const int done = rtv_evaluation_hardest(report->evaluation, results, most, count, &error) == RTV_OK;
+    *count = most;
+    for (int64_t i = 0; done && i < most; i++) {
         queries[i].result = results[i];
         queries[i].key = found_key(report->queries, results[i].id);
         queries[i].class_name = name_of(report, results[i].class_id);

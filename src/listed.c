@@ -19,7 +19,7 @@ int listed_check(const arguments *args, const listed_options *places) {
 }
 
 /* The classes of the pictures that were taken, not all of the list's: the others would be empty in the index. */
-static void take_classes(const rtv_dataset *dataset, int32_t num_classes, class_list *classes, int32_t *labels, size_t count) {
+static void take_classes(const rtv_dataset *dataset, int64_t num_classes, class_list *classes, int32_t *labels, size_t count) {
     int32_t *numbers = allocate((size_t)num_classes, sizeof *numbers); /* 1 where it is taken, then its number */
     for (size_t i = 0; i < count; i++)
         if (labels[i] >= 0) numbers[labels[i]] = 1;

@@ -23,7 +23,7 @@ void model_summary_print(const rtv_model_info *info, int64_t process_bytes) {
                        info->descriptor_dim);
     else
         table_add_pair(&t, "network", "%s, %" PRId32 " outputs", info->architecture, info->descriptor_dim);
-    if (info->num_classes > 0) table_add_pair(&t, "classifier", "%" PRId32 " classes", info->num_classes);
+    if (info->num_classes > 0) table_add_pair(&t, "classifier", "%" PRId64 " classes", info->num_classes);
     table_add_pair(&t, "input", "%s", info->preprocessing);
     table_add_pair(&t, "size", "%s parameters, %s multiply-adds a picture", text_short(&a, (double)info->num_parameters),
                    text_short(&b, info->macs));
@@ -48,7 +48,7 @@ cJSON *model_summary_json(const rtv_model_info *info, int64_t process_bytes) {
     json_add_text(object, "architecture", info->architecture);
     json_add_text(object, "descriptors", info->descriptors);
     cJSON_AddNumberToObject(object, "dimensions", info->descriptor_dim);
-    cJSON_AddNumberToObject(object, "classes", info->num_classes);
+    cJSON_AddNumberToObject(object, "classes", (double)info->num_classes);
     cJSON_AddNumberToObject(object, "input_width", info->input_width);
     cJSON_AddNumberToObject(object, "input_height", info->input_height);
     json_add_text(object, "preprocessing", info->preprocessing);

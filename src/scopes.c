@@ -9,11 +9,23 @@
 /* word is cut where a scope has two names. */
 static rtv_scope parse(char *word) {
     char *dots = strstr(word, "..");
-    if (strncmp(word, "op:", 3) == 0) return (rtv_scope){RTV_SCOPE_OP, 0, word + 3, NULL};
-    if (strncmp(word, "regex:", 6) == 0) return (rtv_scope){RTV_SCOPE_REGEX, 0, word + 6, NULL};
-    if (!dots) return (rtv_scope){RTV_SCOPE_NAME, 0, word, NULL};
+    if (strncmp(word, "op:", 3) == 0) return (rtv_scope){.kind = RTV_SCOPE_OP, .text = word + 3};
+    if (strncmp(word, "regex:", 6) == 0) return (rtv_scope){.kind = RTV_SCOPE_REGEX, .text = word + 6};
+    if (!dots) return (rtv_scope){.kind = RTV_SCOPE_NAME, .text = word};
     *dots = 0;
-    return (rtv_scope){RTV_SCOPE_SUBGRAPH, 0, word, dots + 2};
+    return (rtv_scope){.kind = RTV_SCOPE_SUBGRAPH, .text = word, .to = dots + 2};
+}
+
+/* Cuts the word that *at begins with: up to a comma, but not one in brackets, which is an expression's. Moves *at behind it; NULL at the
+ * end. */
+static char *next_word(char **at) {
+    char *word = *at, *p = word;
+    int depth = 0;
+    if (!word) return NULL;
+    for (; *p && (*p != ',' || depth > 0); p++) depth += strchr("([{", *p) ? 1 : strchr(")]}", *p) ? -1 : 0;
+    *at = *p ? p + 1 : NULL;
+    *p = 0;
+    return word;
 }
 
 void scopes_parse(scope_list *list, const char *text) {
@@ -21,7 +33,7 @@ void scopes_parse(scope_list *list, const char *text) {
     memset(list, 0, sizeof *list);
     if (!text) return;
     at = list->text = copy_text(text);
-    while ((word = strsep(&at, ","))) {
+    while ((word = next_word(&at))) {
         list->scopes = grow(list->scopes, &list->capacity, (size_t)list->count + 1, sizeof *list->scopes);
         list->scopes[list->count++] = parse(word);
     }

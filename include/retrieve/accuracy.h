@@ -15,26 +15,26 @@
 extern "C" {
 #endif
 
-enum { RTV_METRIC_MOST = 16 };
+#define RTV_ACCURACY_VALUES_MAX 16
 
 /* Measures a model: writes values[num_values], of which more is better, and returns 0; anything else ends the work as CALLBACK. Called on
  * the caller's thread; must not use the quantizer. */
-typedef int32_t (*rtv_metric_fn)(void *user, rtv_model *model, double *values, int32_t num_values);
+typedef int32_t (*rtv_metric_fn)(void *user, rtv_model *model, double *values, int64_t num_values);
 
 typedef struct rtv_accuracy_options {
     uint32_t struct_size;
-    int32_t max_layers;          /* that may go back, 0 or more; init writes 1000 */
+    int32_t reserved;
+    int64_t max_layers;          /* that may go back, 0 or more; init writes 1000 */
     double max_drop;             /* no value of the metric may fall by more; init writes 0.0016, 0.16 points of recall */
     const rtv_picture *pictures; /* [count] what the ranking of the layers and the default metric look at; best none that calibrated */
     const int32_t *classes;      /* [count] >= 0, or -1 for none, of the default metric; NULL (init) with a metric of one's own */
     int64_t count;
     int64_t ranking_pictures; /* the layers are ranked on so many of the pictures, evenly, at least 1; init writes 100 */
-    const int64_t *k;         /* [num_k] rising, 1..1000: of the default metric; NULL (init) for 1, 2, 4, 8 */
-    int64_t num_k;            /* 1..RTV_METRIC_MOST; init writes 4 */
+    const int64_t *ks;        /* [num_ks] rising, 1..1000: of the default metric; NULL (init) for 1, 2, 4, 8 */
+    int64_t num_ks;           /* 1..RTV_ACCURACY_VALUES_MAX; init writes 4 */
     rtv_metric_fn metric;     /* NULL (init) for the default: recall at each k, leave-one-out among the pictures */
     void *metric_user;
-    int32_t num_values; /* of a metric of one's own, 1..RTV_METRIC_MOST */
-    int32_t reserved;
+    int64_t num_values;       /* of a metric of one's own, 1..RTV_ACCURACY_VALUES_MAX */
     rtv_progress_fn progress; /* called before each model that is made, with the number of those before and a total of -1; NULL (init) for
                                  none */
     void *progress_user;
@@ -53,15 +53,15 @@ enum {
 
 /* One model that was measured on the way. */
 typedef struct rtv_accuracy_step {
-    uint32_t struct_size;           /* of the first element; the array is walked by it */
-    int32_t action;                 /* RTV_ACCURACY_* */
-    double drop;                    /* the most that a value of the metric fell below the float32 model's; negative when all rose */
-    double gain;                    /* of the layer: how much its being the only one in float32 raises the mean cosine between the
-                                       descriptors and the float32 model's */
-    double float_share;             /* of the multiply-adds that are in float32 */
-    double layer_macs;              /* multiply-adds of the layer */
-    double values[RTV_METRIC_MOST]; /* of the metric */
-    char layer[96];                 /* empty for FLOAT and INT8 */
+    uint32_t struct_size;                   /* of the first element; the array is walked by it */
+    int32_t action;                         /* RTV_ACCURACY_* */
+    double drop;                            /* the most that a value of the metric fell below the float32 model's; negative when all rose */
+    double gain;                            /* of the layer: how much its being the only one in float32 raises the mean cosine between the
+                                               descriptors and the float32 model's */
+    double float_share;                     /* of the multiply-adds that are in float32 */
+    double layer_macs;                      /* multiply-adds of the layer */
+    double values[RTV_ACCURACY_VALUES_MAX]; /* of the metric */
+    char layer[96];                         /* empty for FLOAT and INT8 */
 } rtv_accuracy_step;
 
 /* As rtv_quantizer_finish, but measures the model. Where it loses more than max_drop, each layer is tried alone in float32 on the ranking

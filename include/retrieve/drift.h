@@ -17,14 +17,14 @@ extern "C" {
 /* A finished report on model A (the one to be faithful to) and model B. Thread class: shared; it never changes. */
 typedef struct rtv_drift rtv_drift;
 
-enum { RTV_DRIFT_MOST_K = 16 };
+#define RTV_DRIFT_KS_MAX 16
 
 typedef struct rtv_drift_options {
     uint32_t struct_size;
     int32_t mode;             /* RTV_MODE_* for embedding; init writes AUTO */
     const int32_t *classes;   /* [count] >= 0, or -1 for none; NULL (init): no recall is measured */
-    const int64_t *k;         /* [num_k] rising, 1..1000: for which recall@k is measured; NULL (init) for 1, 2, 4, 8 */
-    int64_t num_k;            /* 1..RTV_DRIFT_MOST_K; init writes 4 */
+    const int64_t *ks;        /* [num_ks] rising, 1..1000: for which recall@k is measured; NULL (init) for 1, 2, 4, 8 */
+    int64_t num_ks;           /* 1..RTV_DRIFT_KS_MAX; init writes 4 */
     int64_t layer_pictures;   /* the two networks are compared layer by layer on the first so many; init writes 16, 0 for none */
     rtv_progress_fn progress; /* counts pictures: those of A, those of B, those of the layers; NULL (init) for none */
     void *progress_user;
@@ -66,7 +66,8 @@ RTV_API int32_t rtv_drift_info_get(const rtv_drift *drift, rtv_drift_info *info,
  * difference of two paired proportions, 95 %; p values McNemar's exact test of "no difference", two-sided. */
 typedef struct rtv_recall_drift {
     uint32_t struct_size; /* of the first element; the array is walked by it */
-    int32_t k;
+    int32_t reserved;
+    int64_t k;
     double recall_a, recall_b, recall_mixed; /* 0..1 */
     int64_t gained, lost;                    /* queries right in B and wrong in A; wrong in B and right in A */
     double low, high;                        /* interval of recall_b - recall_a */

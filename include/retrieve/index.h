@@ -18,6 +18,13 @@ extern "C" {
  * Thread class: guarded; every call sees one consistent state, searches never wait for a change, changes take turns. */
 typedef struct rtv_index rtv_index;
 
+/* Which vectors may be compared with those of a model, or of another index. */
+enum {
+    RTV_ACCEPT_OWN = 0,    /* made with this model: same fingerprint */
+    RTV_ACCEPT_ANY = 1,    /* whatever they were made with */
+    RTV_ACCEPT_PARENTS = 2 /* made with this model, or with the float32 model that it was quantized from: nothing to embed again */
+};
+
 /* One result. Frozen, without padding. */
 typedef struct rtv_hit {
     int64_t id;
@@ -152,14 +159,13 @@ typedef struct rtv_index_info {
     int32_t storage;       /* RTV_STORAGE_* */
     int32_t normalize;     /* as in the options */
     int32_t writable;      /* 1: open for writing */
-    int32_t num_segments;  /* pieces it lies in */
+    float min_score;       /* as set by rtv_index_set_min_score; minus infinity for none */
+    int64_t num_segments;  /* pieces it lies in */
     int64_t num_removed;   /* items that are removed and still take space */
     int64_t file_bytes;    /* of the file as committed; 0 in memory */
     int64_t reclaim_bytes; /* of these, what rtv_index_compact would give back, about */
     int64_t uncommitted;   /* items added since the last commit */
-    uint64_t commits;      /* since the file was made */
-    float min_score;       /* as set by rtv_index_set_min_score; minus infinity for none */
-    int32_t reserved2;
+    int64_t commits;       /* since the file was made */
 } rtv_index_info;
 
 /* Fill info->struct_size before the call. Errors: INVALID_ARGUMENT. */
@@ -194,8 +200,8 @@ typedef struct rtv_item {
     const float *vector; /* [dim] */
 } rtv_item;
 
-/* Calls visit for every item of one state, in the order they were added; what happens to the index meanwhile does not show.
- * Anything but 0 from visit stops with CANCELLED. Errors: CANCELLED, OUT_OF_MEMORY. */
+/* Calls visit for every item of one state, on the caller's thread, in the order they were added; what happens to the index meanwhile does
+ * not show. Anything but 0 from visit stops with CANCELLED. Errors: CANCELLED, OUT_OF_MEMORY. */
 typedef int32_t (*rtv_visit_fn)(void *user, const rtv_item *item);
 RTV_API int32_t rtv_index_visit(rtv_index *index, rtv_visit_fn visit, void *user, rtv_error *error);
 

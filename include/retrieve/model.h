@@ -88,10 +88,11 @@ RTV_API void rtv_model_free(rtv_model *model);
 typedef struct rtv_model_info {
     uint32_t struct_size;
     int32_t descriptor_dim; /* floats in a descriptor */
-    int32_t num_classes;    /* of the classifier output; 0 without one */
     int32_t input_width;
     int32_t input_height;
     int32_t executor; /* RTV_EXECUTOR_REFERENCE or RTV_EXECUTOR_ONEDNN */
+    int32_t reserved;
+    int64_t num_classes; /* of the classifier output; 0 without one */
     int64_t num_parameters;
     int64_t weights_bytes;    /* as float32 */
     int64_t resident_bytes;   /* weights as the executor holds them */

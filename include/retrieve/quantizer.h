@@ -48,16 +48,18 @@ enum { RTV_BIAS_NONE = 0, RTV_BIAS_FAST = 1, RTV_BIAS_FULL = 2 };
 
 /* Which layers of the network are meant. Frozen. */
 enum {
-    RTV_SCOPE_NAME = 0,    /* text: the whole name, as rtv_model_quantized_layers tells it */
-    RTV_SCOPE_REGEX = 1,   /* text: a POSIX extended regular expression that matches the whole name */
-    RTV_SCOPE_OP = 2,      /* text: "conv", "linear", "max_pool" ... */
-    RTV_SCOPE_SUBGRAPH = 3 /* all on a way from value text to value to, whose names are those of the layers that make them, or "input" */
+    RTV_SCOPE_NAME = 0,     /* text: the whole name, as rtv_model_quantized_layers tells it */
+    RTV_SCOPE_REGEX = 1,    /* text: a POSIX extended regular expression that matches the whole name */
+    RTV_SCOPE_OP = 2,       /* text: "conv", "linear", "max_pool" ... */
+    RTV_SCOPE_SUBGRAPH = 3, /* all on a way from value text to value to, whose names are those of the layers that make them, or "input" */
+    RTV_SCOPE_REVERTED = 4  /* as NAME; so rtv_quantizer_finish_within names the layers that it returned to float32 */
 };
 typedef struct rtv_scope {
     int32_t kind; /* RTV_SCOPE_* */
     int32_t reserved;
     const char *text;
-    const char *to; /* SUBGRAPH */
+    const char *to;        /* SUBGRAPH; NULL for the others */
+    uint64_t reserved2[2]; /* zeros, like reserved, or UNSUPPORTED: room for what later kinds need */
 } rtv_scope;
 
 /* Other settings for some layers; RTV_AS_ELSEWHERE leaves one as it is. The last override that matches a layer counts. Frozen. */
@@ -68,6 +70,7 @@ typedef struct rtv_scope_settings {
     int32_t estimator;       /* RTV_ESTIMATOR_*, of the range of the layer's result */
     int32_t weights;         /* RTV_WEIGHTS_* */
     int32_t bias_correction; /* RTV_BIAS_NONE or the quantizer's own */
+    int32_t reserved[4];     /* zeros, or UNSUPPORTED: room for later settings */
 } rtv_scope_settings;
 
 typedef struct rtv_quantizer_options {
@@ -80,11 +83,12 @@ typedef struct rtv_quantizer_options {
     int32_t quantize_auxiliary; /* 1: what only the class scores need runs in int8 too; init writes 0 */
     int32_t drop_auxiliary;     /* 1: the new model gives no class scores, and what only they need is left out; init writes 0 */
     int32_t relaxed_scopes;     /* 1: a scope that matches nothing is no error; init writes 0 */
-    int32_t moment_samples;     /* pictures that compensated weights look at; init writes 32 */
-    int64_t max_samples;        /* pictures that can be added, 1 to 32768; init writes 300. They are kept, 3 bytes a pixel of the network's
-                                   input (tensors: 12) */
-    const rtv_scope *ignored;   /* [num_ignored] layers that stay in float32; init writes NULL. Whatever has no form on codes does anyway:
-                                   L2 normalisation, GeM's powers, sums that stand alone */
+    int32_t reserved;
+    int64_t moment_samples;   /* pictures that compensated weights look at; init writes 32 */
+    int64_t max_samples;      /* pictures that can be added, 1 to 32768; init writes 300. They are kept, 3 bytes a pixel of the network's
+                                 input (tensors: 12) */
+    const rtv_scope *ignored; /* [num_ignored] layers that stay in float32; init writes NULL. Whatever has no form on codes does anyway:
+                                 L2 normalisation, GeM's powers, sums that stand alone */
     int64_t num_ignored;
     const rtv_scope_settings *overrides; /* [num_overrides]; init writes NULL */
     int64_t num_overrides;
@@ -149,16 +153,16 @@ RTV_API void rtv_quantizer_free(rtv_quantizer *quantizer);
 /* One layer. */
 typedef struct rtv_quantized_layer {
     uint32_t struct_size; /* of the first element; the array is walked by it */
-    int32_t zero_point;   /* of the result's codes */
-    float scale;          /* of the result's codes; 0 when the result is floats */
+    int32_t zero_point;   /* of the output's codes */
+    float scale;          /* of the output's codes; 0 when it is floats */
     int32_t reserved;
     int64_t pairs_mended; /* pairs of weights that gave way to the pair-sum rule */
     double weight_snr_db; /* of the rounding of the weights; 0 where nothing was rounded */
     char name[96];
     char op[24];
-    char runs_in[16]; /* "int8" or "float32" */
-    char result[8];   /* "u8", "s8" or "f32" */
-    char why[136];    /* why it runs in that */
+    char precision[16]; /* what it computes on: "f32", "int8" */
+    char output[8];     /* "f32", "u8", "s8" */
+    char why[136];      /* why it computes on that */
 } rtv_quantized_layer;
 
 /* Every layer of the network in execution order; a float32 model's all run in float32. Writes min(capacity, count) layers and the count.

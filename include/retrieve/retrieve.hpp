@@ -395,10 +395,10 @@ class index : public handle<rtv_index, rtv_index_free> {
 class searcher : public handle<rtv_searcher, rtv_searcher_free> {
    public:
     using handle::handle;
-    static outcome<searcher> create(const model &with, const index &in, std::int32_t allow_foreign = RTV_INDEX_OWN) {
+    static outcome<searcher> create(const model &with, const index &in, std::int32_t accept = RTV_ACCEPT_OWN) {
         rtv_searcher *created = nullptr;
         rtv_error e;
-        rtv_searcher_create(with.get(), in.get(), allow_foreign, &created, &e);
+        rtv_searcher_create(with.get(), in.get(), accept, &created, &e);
         return detail::finish(e, searcher(created));
     }
     /* At most k hits for one picture. */

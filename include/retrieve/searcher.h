@@ -16,16 +16,9 @@ extern "C" {
 /* Keeps its model and its index alive. Thread class: shared. */
 typedef struct rtv_searcher rtv_searcher;
 
-/* Whose index a searcher takes, of the model's dimension. */
-enum {
-    RTV_INDEX_OWN = 0,    /* made with this model: same fingerprint */
-    RTV_INDEX_ANY = 1,    /* whatever it was made with */
-    RTV_INDEX_PARENTS = 2 /* made with this model, or with the float32 model that it was quantized from: nothing to embed again */
-};
-
-/* allow_foreign: RTV_INDEX_*. To an index of the parent nothing can be added with this model
+/* accept: RTV_ACCEPT_*, whose index is taken; it has the model's dimension. To an index of the parent nothing can be added with this model
  * (rtv_searcher_add answers MISMATCH). Errors: MISMATCH (both fingerprints named), INVALID_ARGUMENT, OUT_OF_MEMORY. */
-RTV_API int32_t rtv_searcher_create(rtv_model *model, rtv_index *index, int32_t allow_foreign, rtv_searcher **searcher, rtv_error *error);
+RTV_API int32_t rtv_searcher_create(rtv_model *model, rtv_index *index, int32_t accept, rtv_searcher **searcher, rtv_error *error);
 
 RTV_API void rtv_searcher_free(rtv_searcher *searcher);
 

@@ -9,7 +9,7 @@
 #include "eval/eval_drift.h"
 #include "quant/quant_accuracy.h"
 
-static const int64_t customary_k[] = {1, 2, 4, 8};
+static const int64_t customary_ks[RTVI_CUSTOMARY_KS] = {1, 2, 4, 8};
 
 /* A layer that is in int8 when nothing has gone back. */
 typedef struct candidate {
@@ -19,7 +19,7 @@ typedef struct candidate {
 
 /* What a model came out as. */
 typedef struct measured {
-    double values[RTV_METRIC_MOST], drop, float_share;
+    double values[RTV_ACCURACY_VALUES_MAX], drop, float_share;
 } measured;
 
 typedef struct controlling {
@@ -32,7 +32,8 @@ typedef struct controlling {
     rtv_model *all;       /* in int8 */
     double macs;          /* of the network */
     candidate *candidates;
-    int32_t num_candidates, num_values;
+    int32_t num_candidates;
+    int64_t num_values;
     rtv_scope *ignored;     /* those of before, and room for the candidates */
     uint8_t *alone;         /* [num_candidates] a choice with one layer */
     measured parents, last; /* the float32 model; the model that was measured last */
@@ -58,7 +59,7 @@ static int32_t make(controlling *c, const uint8_t *is_float, rtv_model **model, 
     rtv_quantizer_options options = c->before.options;
     int32_t status = tell_progress(c, error);
     for (int32_t i = 0; is_float && i < c->num_candidates; i++)
-        if (is_float[i]) c->ignored[options.num_ignored++] = (rtv_scope){RTV_SCOPE_NAME, 0, c->candidates[i].name, NULL};
+        if (is_float[i]) c->ignored[options.num_ignored++] = (rtv_scope){.kind = RTV_SCOPE_REVERTED, .text = c->candidates[i].name};
     if (is_float) options.ignored = c->ignored;
     options.progress = NULL; /* it counts one finish */
     if (status == RTV_OK) status = rtv_quantizer_configure(c->quantizer, &options, error);
@@ -67,15 +68,15 @@ static int32_t make(controlling *c, const uint8_t *is_float, rtv_model **model, 
 
 static int32_t measure(const controlling *c, rtv_model *model, measured *out, rtv_error *error) {
     const rtv_accuracy_options *o = c->options;
-    const rtvi_recall_question question = {o->pictures, o->classes, o->count, o->k, o->num_k};
+    const rtvi_recall_question question = {o->pictures, o->classes, o->count, o->ks, o->num_ks};
     int32_t answer;
     if (!o->metric) return rtvi_api_recall(model, &question, out->values, error);
     answer = o->metric(o->metric_user, model, out->values, c->num_values);
     if (answer != 0) return rtvi_error_set(error, RTV_E_CALLBACK, "quantizer: the metric: got %d, expected 0", answer);
-    for (int32_t i = 0; i < c->num_values; i++)
+    for (int64_t i = 0; i < c->num_values; i++)
         if (!isfinite(out->values[i]))
-            return rtvi_error_set(error, RTV_E_CALLBACK, "quantizer: the metric: value %d: got %g, expected a finite number", i,
-                                  out->values[i]);
+            return rtvi_error_set(error, RTV_E_CALLBACK, "quantizer: the metric: value %lld: got %g, expected a finite number",
+                                  (long long)i, out->values[i]);
     return RTV_OK;
 }
 
@@ -91,7 +92,7 @@ static int32_t find_drop(void *user, const uint8_t *is_float, double *drop, rtv_
     rtv_model_free(made);
     if (status != RTV_OK) return status;
     c->last.drop = -INFINITY;
-    for (int32_t i = 0; i < c->num_values; i++) c->last.drop = fmax(c->last.drop, c->parents.values[i] - c->last.values[i]);
+    for (int64_t i = 0; i < c->num_values; i++) c->last.drop = fmax(c->last.drop, c->parents.values[i] - c->last.values[i]);
     c->last.float_share = 1;
     for (int32_t i = 0; i < c->num_candidates; i++) c->last.float_share -= is_float[i] ? 0 : c->candidates[i].macs / c->macs;
     *drop = c->last.drop;
@@ -192,8 +193,8 @@ static int32_t begin(controlling *c, rtv_error *error) {
 }
 
 static int32_t run(controlling *c, rtv_model **model, rtv_error *error) {
-    const rtvi_quant_accuracy search = {c->env,    c->num_candidates, c->options->max_layers, c->options->max_drop, c, find_gain,
-                                        find_drop, note_step};
+    const int64_t most = c->options->max_layers < c->num_candidates ? c->options->max_layers : c->num_candidates;
+    const rtvi_quant_accuracy search = {c->env, c->num_candidates, (int32_t)most, c->options->max_drop, c, find_gain, find_drop, note_step};
     uint8_t *is_float = rtvi_alloc(c->env, (size_t)c->num_candidates, 1);
     int32_t status = is_float ? measure(c, c->parent, &c->parents, error) : rtvi_error_out_of_memory(error, "quantizer", 0);
     c->parents.float_share = 1;
@@ -238,7 +239,7 @@ void rtv_accuracy_options_init_sized(rtv_accuracy_options *options, uint32_t str
     defaults.max_layers = 1000;
     defaults.max_drop = 0.0016;
     defaults.ranking_pictures = 100;
-    defaults.num_k = sizeof customary_k / sizeof *customary_k;
+    defaults.num_ks = RTVI_CUSTOMARY_KS;
     rtvi_api_init(options, struct_size, &defaults, sizeof defaults);
 }
 
@@ -251,14 +252,14 @@ static int32_t check(rtv_accuracy_options *o, const rtv_accuracy_options *given,
     RTVI_REQUIRE(o->ranking_pictures > 0, error, "ranking_pictures is not positive");
     RTVI_REQUIRE(o->max_layers >= 0, error, "max_layers is negative");
     RTVI_REQUIRE(!isnan(o->max_drop), error, "max_drop is not a number");
-    if (o->metric && (o->num_values < 1 || o->num_values > RTV_METRIC_MOST))
-        return rtvi_error_set(error, RTV_E_INVALID_ARGUMENT, "api: num_values: got %d, expected 1..%d", o->num_values, RTV_METRIC_MOST);
+    if (o->metric && (o->num_values < 1 || o->num_values > RTV_ACCURACY_VALUES_MAX))
+        return rtvi_error_set(error, RTV_E_INVALID_ARGUMENT, "api: num_values: got %lld, expected 1..%d", (long long)o->num_values,
+                              RTV_ACCURACY_VALUES_MAX);
     if (o->metric) return RTV_OK;
     RTVI_REQUIRE(o->classes, error, "classes: got NULL, expected one for each picture, or a metric of one's own");
-    if (!o->k && o->num_k == sizeof customary_k / sizeof *customary_k) o->k = customary_k;
-    RTVI_REQUIRE(o->k, error, "k is NULL while num_k is set");
-    status = rtvi_api_check_classes(o->classes, o->count, error);
-    return status == RTV_OK ? rtvi_api_check_k(o->k, o->num_k, RTV_METRIC_MOST, error) : status;
+    status = rtvi_api_take_ks(&o->ks, o->num_ks, customary_ks, error);
+    if (status == RTV_OK) status = rtvi_api_check_classes(o->classes, o->count, error);
+    return status == RTV_OK ? rtvi_api_check_ks(o->ks, o->num_ks, RTV_ACCURACY_VALUES_MAX, error) : status;
 }
 
 int32_t rtv_quantizer_finish_within(rtv_quantizer *quantizer, const rtv_accuracy_options *given, const rtv_model_options *model_options,
@@ -280,7 +281,7 @@ int32_t rtv_quantizer_finish_within(rtv_quantizer *quantizer, const rtv_accuracy
     c.quantizer = quantizer;
     c.options = &options;
     c.model_options = model_options;
-    c.num_values = options.metric ? options.num_values : (int32_t)options.num_k;
+    c.num_values = options.metric ? options.num_values : options.num_ks;
     status = begin(&c, error);
     if (status == RTV_OK) status = run(&c, &made, error);
     if (status == RTV_OK)

@@ -4,12 +4,12 @@
 #include "api/api_drift.h"
 #include "api/api_ranks.h"
 
-static const int64_t customary_k[] = {1, 2, 4, 8};
+static const int64_t customary_ks[RTVI_CUSTOMARY_KS] = {1, 2, 4, 8};
 
 void rtv_drift_options_init_sized(rtv_drift_options *options, uint32_t struct_size) {
     rtv_drift_options defaults;
     memset(&defaults, 0, sizeof defaults);
-    defaults.num_k = sizeof customary_k / sizeof *customary_k;
+    defaults.num_ks = RTVI_CUSTOMARY_KS;
     defaults.layer_pictures = 16;
     rtvi_api_init(options, struct_size, &defaults, sizeof defaults);
 }
@@ -19,13 +19,13 @@ static int32_t check(rtv_drift_options *options, const rtv_drift_options *given,
     rtv_drift_options_init(options);
     status = rtvi_api_options(options, sizeof *options, given, "rtv_drift_options", error);
     if (status != RTV_OK) return status;
-    if (!options->k && options->num_k == sizeof customary_k / sizeof *customary_k) options->k = customary_k;
-    RTVI_REQUIRE(options->k, error, "k is NULL while num_k is set");
+    status = rtvi_api_take_ks(&options->ks, options->num_ks, customary_ks, error);
+    if (status != RTV_OK) return status;
     if (options->layer_pictures < 0)
         return rtvi_error_set(error, RTV_E_INVALID_ARGUMENT, "api: layer_pictures: got %lld, expected 0 or more",
                               (long long)options->layer_pictures);
     if (options->classes) status = rtvi_api_check_classes(options->classes, count, error);
-    return status == RTV_OK ? rtvi_api_check_k(options->k, options->num_k, RTV_DRIFT_MOST_K, error) : status;
+    return status == RTV_OK ? rtvi_api_check_ks(options->ks, options->num_ks, RTV_DRIFT_KS_MAX, error) : status;
 }
 
 int32_t rtv_drift_measure(rtv_model *a, rtv_model *b, const rtv_picture *pictures, int64_t count, const rtv_drift_options *given,
@@ -85,14 +85,13 @@ int32_t rtv_drift_layers(const rtv_drift *drift, rtv_layer_drift *layers, int64_
 }
 
 int32_t rtv_drift_pictures(const rtv_drift *drift, rtv_picture_drift *pictures, int64_t capacity, int64_t *count, rtv_error *error) {
-    const int64_t all = drift ? drift->info.num_pictures : 0;
+    size_t written;
+    int32_t status;
     RTVI_ENTER(error);
     RTVI_REQUIRE(drift, error, "drift is NULL");
-    RTVI_REQUIRE(count, error, "count is NULL");
-    RTVI_REQUIRE(capacity == 0 || (capacity > 0 && pictures), error, "pictures is NULL, or capacity negative");
-    *count = all;
-    if (capacity > 0) memcpy(pictures, drift->pictures, (size_t)(capacity < all ? capacity : all) * sizeof *pictures);
-    return RTV_OK;
+    status = rtvi_api_room(pictures, capacity, drift->info.num_pictures, count, &written, error);
+    if (status == RTV_OK && written > 0) memcpy(pictures, drift->pictures, written * sizeof *pictures);
+    return status;
 }
 
 const char *rtv_drift_picture_message(const rtv_drift *drift, int64_t picture) {

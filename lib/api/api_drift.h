@@ -9,7 +9,7 @@ struct rtv_drift {
     rtv_drift_info info;
     rtv_picture_drift *pictures; /* [info.num_pictures] */
     rtv_error *errors;           /* [info.num_pictures] why a picture was left out */
-    rtv_recall_drift recalls[RTV_DRIFT_MOST_K];
+    rtv_recall_drift recalls[RTV_DRIFT_KS_MAX];
     int64_t num_recalls;
     rtv_layer_drift *layers; /* [num_layers] */
     int64_t num_layers;

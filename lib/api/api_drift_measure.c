@@ -106,7 +106,7 @@ static int32_t compare_descriptors(measuring *m) {
 static int32_t ask(const measuring *m, int queries, int gallery, int32_t *ranks, int64_t *nearest) {
     const rtvi_descriptor_set set = {m->descriptors[queries], m->descriptors[gallery], m->classes, m->drift->info.num_compared,
                                      m->drift->info.descriptor_dim};
-    const int32_t status = rtvi_api_ranks(m->drift->runtime, &set, m->options->k[m->options->num_k - 1], ranks, nearest, m->error);
+    const int32_t status = rtvi_api_ranks(m->drift->runtime, &set, m->options->ks[m->options->num_ks - 1], ranks, nearest, m->error);
     for (int64_t i = 0; i < set.count && status == RTV_OK; i++)
         if (nearest[i] >= 0) nearest[i] = m->numbers[nearest[i]];
     return status;
@@ -158,7 +158,7 @@ static void compare_recall(rtv_drift *drift, const int32_t *ranks, int64_t k) {
     const double all = queries > 0 ? (double)queries : 1;
     drift->recalls[drift->num_recalls++] = (rtv_recall_drift){
         .struct_size = sizeof(rtv_recall_drift),
-        .k = (int32_t)k,
+        .k = k,
         .recall_a = (double)own.right_a / all,
         .recall_b = (double)own.right_b / all,
         .recall_mixed = (double)mixed.right_b / all,
@@ -195,7 +195,7 @@ static int32_t measure_recall(measuring *m) {
         ranks[info->num_queries + at] = picture->rank_b;
         ranks[2 * info->num_queries + at++] = picture->rank_mixed;
     }
-    for (int64_t i = 0; i < m->options->num_k; i++) compare_recall(m->drift, ranks, m->options->k[i]);
+    for (int64_t i = 0; i < m->options->num_ks; i++) compare_recall(m->drift, ranks, m->options->ks[i]);
     rtvi_free(m->env, ranks);
     info->num_lone = count_lone(m->classes, info->num_compared);
     return RTV_OK;

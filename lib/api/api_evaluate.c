@@ -4,16 +4,16 @@
 #include <string.h>
 
 #include "api/api_evaluation.h"
+#include "api/api_ranks.h"
 #include "eval/eval_metrics.h"
 
 enum { SAMPLES_MOST = 100000 };
-static const int64_t default_ks[] = {1, 10, 100, 1000};
+static const int64_t customary_ks[RTVI_CUSTOMARY_KS] = {1, 10, 100, 1000};
 
-void rtv_evaluate_options_init_sized(rtv_evaluate_options *options, uint32_t struct_size) {
-    rtv_evaluate_options defaults;
+void rtv_evaluation_options_init_sized(rtv_evaluation_options *options, uint32_t struct_size) {
+    rtv_evaluation_options defaults;
     memset(&defaults, 0, sizeof defaults);
-    defaults.num_ks = 4;
-    defaults.ks = default_ks;
+    defaults.num_ks = RTVI_CUSTOMARY_KS;
     defaults.bootstrap_samples = 1000;
     defaults.score_queries = 2000;
     defaults.confidence = 0.95;
@@ -21,20 +21,31 @@ void rtv_evaluate_options_init_sized(rtv_evaluate_options *options, uint32_t str
     rtvi_api_init(options, struct_size, &defaults, sizeof defaults);
 }
 
-static int32_t check_options(const rtv_evaluate_options *o, rtv_error *error) {
-    if (o->num_ks < 1 || o->num_ks > RTV_KS_MAX)
-        return rtvi_error_set(error, RTV_E_INVALID_ARGUMENT, "evaluate: num_ks: got %d, expected 1..%d", (int)o->num_ks, RTV_KS_MAX);
-    RTVI_REQUIRE(o->ks, error, "ks is NULL");
-    for (int32_t i = 0; i < o->num_ks; i++)
+static int32_t check_ks(rtv_evaluation_options *o, rtv_error *error) {
+    int32_t status;
+    if (o->num_ks < 1 || o->num_ks > RTV_EVALUATION_KS_MAX)
+        return rtvi_error_set(error, RTV_E_INVALID_ARGUMENT, "evaluate: num_ks: got %lld, expected 1..%d", (long long)o->num_ks,
+                              RTV_EVALUATION_KS_MAX);
+    status = rtvi_api_take_ks(&o->ks, o->num_ks, customary_ks, error);
+    for (int64_t i = 0; status == RTV_OK && i < o->num_ks; i++)
         if (o->ks[i] < 1 || (i > 0 && o->ks[i] <= o->ks[i - 1]))
-            return rtvi_error_set(error, RTV_E_INVALID_ARGUMENT, "evaluate: ks[%d]: got %lld, expected ascending numbers from 1", (int)i,
-                                  (long long)o->ks[i]);
+            status = rtvi_error_set(error, RTV_E_INVALID_ARGUMENT, "evaluate: ks[%lld]: got %lld, expected ascending numbers from 1",
+                                    (long long)i, (long long)o->ks[i]);
+    return status;
+}
+
+static int32_t check_options(rtv_evaluation_options *o, rtv_error *error) {
+    const int32_t status = check_ks(o, error);
+    if (status != RTV_OK) return status;
+    if (o->accept != RTV_ACCEPT_OWN && o->accept != RTV_ACCEPT_ANY)
+        return rtvi_error_set(error, RTV_E_INVALID_ARGUMENT, "evaluate: accept: got %d, expected RTV_ACCEPT_OWN or RTV_ACCEPT_ANY",
+                              o->accept);
     if (o->bootstrap_samples < 0 || o->bootstrap_samples > SAMPLES_MOST)
-        return rtvi_error_set(error, RTV_E_INVALID_ARGUMENT, "evaluate: bootstrap_samples: got %d, expected 0..%d",
-                              (int)o->bootstrap_samples, (int)SAMPLES_MOST);
+        return rtvi_error_set(error, RTV_E_INVALID_ARGUMENT, "evaluate: bootstrap_samples: got %lld, expected 0..%d",
+                              (long long)o->bootstrap_samples, (int)SAMPLES_MOST);
     if (o->score_queries < -1)
-        return rtvi_error_set(error, RTV_E_INVALID_ARGUMENT, "evaluate: score_queries: got %d, expected a number, or -1 for all",
-                              (int)o->score_queries);
+        return rtvi_error_set(error, RTV_E_INVALID_ARGUMENT, "evaluate: score_queries: got %lld, expected a number, or -1 for all",
+                              (long long)o->score_queries);
     if (!(o->confidence > 0) || !(o->confidence < 1))
         return rtvi_error_set(error, RTV_E_INVALID_ARGUMENT, "evaluate: confidence: got %g, expected above 0, below 1", o->confidence);
     return RTV_OK;
@@ -47,9 +58,9 @@ static int32_t check_pair(const rtvi_evaluating *work) {
     if (gallery.dim != queries.dim)
         return rtvi_error_set(work->error, RTV_E_MISMATCH, "evaluate: dimension of the queries: got %d, expected %d, the gallery's",
                               (int)queries.dim, (int)gallery.dim);
-    if (work->o.allow_foreign || strcmp(gallery.fingerprint, queries.fingerprint) == 0) return RTV_OK;
+    if (work->o.accept == RTV_ACCEPT_ANY || strcmp(gallery.fingerprint, queries.fingerprint) == 0) return RTV_OK;
     return rtvi_error_set(work->error, RTV_E_MISMATCH,
-                          "evaluate: the queries were made with model \"%s\" (%.16s), expected \"%s\" (%.16s); allow_foreign accepts it",
+                          "evaluate: the queries were made with model \"%s\" (%.16s), expected \"%s\" (%.16s); RTV_ACCEPT_ANY accepts it",
                           queries.model_name, queries.fingerprint, gallery.model_name, gallery.fingerprint);
 }
 
@@ -153,13 +164,14 @@ static int32_t gather(rtvi_evaluating *work) {
 static int32_t reserve(rtvi_evaluating *work) {
     const rtvi_env *env = &work->e->runtime->env;
     const size_t count = (size_t)work->asked.count, columns = rtvi_eval_columns((size_t)work->o.num_ks);
-    work->e->ks = rtvi_alloc(env, (size_t)work->o.num_ks, sizeof *work->e->ks);
+    int64_t *ks = rtvi_alloc(env, (size_t)work->o.num_ks, sizeof *ks);
+    work->e->info.ks = ks;
     work->e->queries = rtvi_alloc(env, count, sizeof *work->e->queries);
     work->rows = rtvi_alloc(env, count, columns * sizeof *work->rows);
     work->first_other = rtvi_alloc(env, count, sizeof *work->first_other);
-    if (!work->e->ks || !work->e->queries || !work->rows || !work->first_other)
+    if (!ks || !work->e->queries || !work->rows || !work->first_other)
         return rtvi_error_out_of_memory(work->error, "evaluate", count * columns * sizeof *work->rows);
-    memcpy(work->e->ks, work->o.ks, (size_t)work->o.num_ks * sizeof *work->e->ks);
+    memcpy(ks, work->o.ks, (size_t)work->o.num_ks * sizeof *ks);
     return RTV_OK;
 }
 
@@ -170,7 +182,7 @@ static int32_t tabulate(rtvi_evaluating *work) {
     int64_t *relevant = rtvi_alloc(env, count, sizeof *relevant);
     int32_t status = relevant ? RTV_OK : rtvi_error_out_of_memory(work->error, "evaluate", count * sizeof *relevant);
     for (size_t i = 0; i < count && status == RTV_OK; i++) {
-        relevant[i] = e->queries[i].relevant;
+        relevant[i] = e->queries[i].num_relevant;
         e->info.num_answerable += relevant[i] > 0;
     }
     if (status == RTV_OK)
@@ -223,7 +235,7 @@ static int32_t create(rtvi_evaluating *work, int leave_one_out, rtv_evaluation *
     return status;
 }
 
-int32_t rtv_evaluation_create(rtv_index *gallery, rtv_index *queries, const rtv_evaluate_options *options, rtv_evaluation **evaluation,
+int32_t rtv_evaluation_create(rtv_index *gallery, rtv_index *queries, const rtv_evaluation_options *options, rtv_evaluation **evaluation,
                               rtv_error *error) {
     rtvi_evaluating work;
     int32_t status;
@@ -234,8 +246,8 @@ int32_t rtv_evaluation_create(rtv_index *gallery, rtv_index *queries, const rtv_
     work.gallery = gallery;
     work.queries = queries ? queries : gallery;
     work.error = error;
-    rtv_evaluate_options_init(&work.o);
-    status = rtvi_api_options(&work.o, sizeof work.o, options, "rtv_evaluate_options", error);
+    rtv_evaluation_options_init(&work.o);
+    status = rtvi_api_options(&work.o, sizeof work.o, options, "rtv_evaluation_options", error);
     if (status == RTV_OK) status = rtvi_team_check(gallery->runtime->team, error);
     if (status == RTV_OK) status = rtvi_team_check(work.queries->runtime->team, error);
     if (status == RTV_OK) status = create(&work, queries == NULL, evaluation);
@@ -249,7 +261,7 @@ void rtv_evaluation_free(rtv_evaluation *e) {
     for (size_t i = 0; i < sizeof e->scores / sizeof *e->scores; i++) rtvi_free(&runtime->env, e->scores[i]);
     rtvi_eval_table_destroy(&runtime->env, &e->table);
     rtvi_free(&runtime->env, e->queries);
-    rtvi_free(&runtime->env, e->ks);
+    rtvi_free(&runtime->env, (void *)e->info.ks);
     rtvi_free(&runtime->env, e);
     rtv_runtime_free(runtime);
 }

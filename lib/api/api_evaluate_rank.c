@@ -26,11 +26,11 @@ static void take_query(rtvi_evaluating *work, const rtvi_ranks *ranks, int64_t i
     const int64_t *own = ranks->ranks + ranks->offsets[n], found = ranks->offsets[n + 1] - ranks->offsets[n];
     double *row = work->rows + (size_t)i * columns;
     size_t column = 0;
-    rtvi_eval_row(own, (size_t)found, ranks->relevant[n], work->e->ks, num_ks, row);
-    rtvi_eval_column(work->e->ks, num_ks, RTV_METRIC_MAP, 0, &column);
+    rtvi_eval_row(own, (size_t)found, ranks->relevant[n], work->e->info.ks, num_ks, row);
+    rtvi_eval_column(work->e->info.ks, num_ks, RTV_METRIC_MAP, 0, &column);
     work->first_other[i] = first_gap(own, found);
     work->e->queries[i] = (rtv_query_result){.id = work->asked.ids[i],
-                                             .relevant = ranks->relevant[n],
+                                             .num_relevant = ranks->relevant[n],
                                              .first_rank = found > 0 ? own[0] : 0,
                                              .average_precision = row[column],
                                              .class_id = work->asked.classes[i]};

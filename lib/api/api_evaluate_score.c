@@ -138,7 +138,7 @@ static int32_t ask_pairs(sampled *s) {
             keep(work->e, RTV_SCORES_PAIRS_SAME, scores[p]);
             keep(work->e, RTV_SCORES_PAIRS_OTHER, scores[s->each + p]);
         }
-        work->e->score_answerable += work->e->queries[s->at[n]].relevant > 0;
+        work->e->score_answerable += work->e->queries[s->at[n]].num_relevant > 0;
         status = ask_same(s, n);
     }
     return status;

@@ -20,7 +20,7 @@ static int32_t find_column(const rtv_evaluation *e, int32_t metric, int64_t k, i
         return rtvi_error_set(error, RTV_E_INVALID_ARGUMENT, "evaluate: metric: got %d, expected RTV_METRIC_*", (int)metric);
     if (rule != RTV_RULE_MISS && rule != RTV_RULE_LEFT_OUT)
         return rtvi_error_set(error, RTV_E_INVALID_ARGUMENT, "evaluate: rule: got %d, expected RTV_RULE_*", (int)rule);
-    if (rtvi_eval_column(e->ks, (size_t)e->info.num_ks, metric, k, column)) return RTV_OK;
+    if (rtvi_eval_column(e->info.ks, (size_t)e->info.num_ks, metric, k, column)) return RTV_OK;
     return rtvi_error_set(error, RTV_E_NOT_FOUND, "evaluate: k: got %lld, expected one of the options' ks", (long long)k);
 }
 
@@ -36,43 +36,37 @@ int32_t rtv_evaluation_metric(const rtv_evaluation *evaluation, int32_t metric, 
     return status;
 }
 
-static int32_t check_capacity(int64_t capacity, int64_t needed, const char *what, rtv_error *error) {
-    if (capacity >= needed) return RTV_OK;
-    return rtvi_error_set(error, RTV_E_BUFFER_TOO_SMALL, "evaluate: capacity: got %lld, expected room for %lld %s", (long long)capacity,
-                          (long long)needed, what);
-}
-
-int32_t rtv_evaluation_classes(const rtv_evaluation *evaluation, rtv_class_count *classes, int64_t capacity, rtv_error *error) {
+int32_t rtv_evaluation_classes(const rtv_evaluation *evaluation, rtv_class_count *classes, int64_t capacity, int64_t *count,
+                               rtv_error *error) {
+    size_t written;
     int32_t status;
     RTVI_ENTER(error);
     RTVI_REQUIRE(evaluation, error, "evaluation is NULL");
-    RTVI_REQUIRE(classes, error, "classes is NULL");
-    status = check_capacity(capacity, evaluation->info.num_classes, "classes", error);
-    if (status == RTV_OK) memcpy(classes, evaluation->table.classes, evaluation->table.num_classes * sizeof *classes);
+    status = rtvi_api_room(classes, capacity, evaluation->info.num_classes, count, &written, error);
+    if (status == RTV_OK && written > 0) memcpy(classes, evaluation->table.classes, written * sizeof *classes);
     return status;
 }
 
 int32_t rtv_evaluation_class_values(const rtv_evaluation *evaluation, int32_t metric, int64_t k, int32_t rule, double *values,
-                                    int64_t capacity, rtv_error *error) {
-    size_t column;
+                                    int64_t capacity, int64_t *count, rtv_error *error) {
+    size_t column, written;
     int32_t status;
     RTVI_ENTER(error);
     RTVI_REQUIRE(evaluation, error, "evaluation is NULL");
-    RTVI_REQUIRE(values, error, "values is NULL");
     status = find_column(evaluation, metric, k, rule, &column, error);
-    if (status == RTV_OK) status = check_capacity(capacity, evaluation->info.num_classes, "classes", error);
-    for (size_t i = 0; status == RTV_OK && i < evaluation->table.num_classes; i++)
-        values[i] = rtvi_eval_table_class_mean(&evaluation->table, i, column, rule);
+    if (status == RTV_OK) status = rtvi_api_room(values, capacity, evaluation->info.num_classes, count, &written, error);
+    for (size_t i = 0; status == RTV_OK && i < written; i++) values[i] = rtvi_eval_table_class_mean(&evaluation->table, i, column, rule);
     return status;
 }
 
-int32_t rtv_evaluation_queries(const rtv_evaluation *evaluation, rtv_query_result *results, int64_t capacity, rtv_error *error) {
+int32_t rtv_evaluation_queries(const rtv_evaluation *evaluation, rtv_query_result *results, int64_t capacity, int64_t *count,
+                               rtv_error *error) {
+    size_t written;
     int32_t status;
     RTVI_ENTER(error);
     RTVI_REQUIRE(evaluation, error, "evaluation is NULL");
-    RTVI_REQUIRE(results, error, "results is NULL");
-    status = check_capacity(capacity, evaluation->info.num_queries, "queries", error);
-    if (status == RTV_OK) memcpy(results, evaluation->queries, (size_t)evaluation->info.num_queries * sizeof *results);
+    status = rtvi_api_room(results, capacity, evaluation->info.num_queries, count, &written, error);
+    if (status == RTV_OK && written > 0) memcpy(results, evaluation->queries, written * sizeof *results);
     return status;
 }
 
@@ -84,24 +78,23 @@ static int by_hardness(const void *a, const void *b) {
     return (x->id > y->id) - (x->id < y->id);
 }
 
-int32_t rtv_evaluation_hardest(const rtv_evaluation *evaluation, int64_t count, rtv_query_result *results, int64_t *found,
+int32_t rtv_evaluation_hardest(const rtv_evaluation *evaluation, rtv_query_result *results, int64_t capacity, int64_t *count,
                                rtv_error *error) {
     const rtvi_env *env;
     rtv_query_result *sorted;
-    size_t total = 0;
+    size_t total = 0, written;
+    int32_t status;
     RTVI_ENTER(error);
     RTVI_REQUIRE(evaluation, error, "evaluation is NULL");
-    RTVI_REQUIRE(results || count == 0, error, "results is NULL");
-    RTVI_REQUIRE(found, error, "found is NULL");
-    RTVI_REQUIRE(count >= 0, error, "count is negative");
+    status = rtvi_api_room(results, capacity, evaluation->info.num_answerable, count, &written, error);
+    if (status != RTV_OK || written == 0) return status;
     env = &evaluation->runtime->env;
     sorted = rtvi_alloc(env, (size_t)evaluation->info.num_queries, sizeof *sorted);
     if (!sorted) return rtvi_error_out_of_memory(error, "evaluate", (size_t)evaluation->info.num_queries * sizeof *sorted);
     for (int64_t i = 0; i < evaluation->info.num_queries; i++)
-        if (evaluation->queries[i].relevant > 0) sorted[total++] = evaluation->queries[i];
+        if (evaluation->queries[i].num_relevant > 0) sorted[total++] = evaluation->queries[i];
     qsort(sorted, total, sizeof *sorted, by_hardness);
-    *found = (int64_t)total < count ? (int64_t)total : count;
-    if (*found > 0) memcpy(results, sorted, (size_t)*found * sizeof *results);
+    memcpy(results, sorted, written * sizeof *results);
     rtvi_free(env, sorted);
     return RTV_OK;
 }

@@ -9,7 +9,6 @@
 struct rtv_evaluation {
     rtv_runtime *runtime; /* the gallery's */
     rtv_evaluation_info info;
-    int64_t *ks;               /* [info.num_ks] */
     rtv_query_result *queries; /* [info.num_queries] */
     rtvi_eval_table table;
     float *scores[RTV_SCORES_PAIRS_OTHER + 1]; /* by RTV_SCORES_*, descending */
@@ -21,7 +20,7 @@ struct rtv_evaluation {
 typedef struct rtvi_evaluating {
     rtv_evaluation *e;
     rtv_index *gallery, *queries; /* queries is the gallery itself in leave-one-out */
-    rtv_evaluate_options o;
+    rtv_evaluation_options o;
     rtvi_flat_labels items;   /* of the gallery */
     rtvi_flat_labels asked;   /* the queries: items of queries that have a class, in the gallery's numbers */
     int64_t *by_class;        /* [items.count] places in items, by class, then by place */

@@ -65,6 +65,8 @@ void rtvi_api_init(void *options, uint32_t struct_size, const void *defaults, si
 int32_t rtvi_api_info(void *info, const void *filled, size_t size, const char *type, rtv_error *error);
 /* The same for element i of an array that is walked by the first one's struct_size. */
 int32_t rtvi_api_row(void *array, size_t i, const void *filled, size_t size, const char *type, rtv_error *error);
+/* What a caller's array has room for: *num_written of num_rows rows; *count is all of them. */
+int32_t rtvi_api_room(const void *array, int64_t capacity, int64_t num_rows, int64_t *count, size_t *num_written, rtv_error *error);
 /* All of rows[num_rows] that there is room for, and *count. */
 int32_t rtvi_api_rows(void *array, int64_t capacity, int64_t *count, const void *rows, size_t size, int64_t num_rows, const char *type,
                       rtv_error *error);

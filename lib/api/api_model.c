@@ -317,7 +317,7 @@ int32_t rtv_model_info_get(const rtv_model *model, rtv_model_info *info, rtv_err
     graph = model->graph;
     memset(&own, 0, sizeof own);
     own.descriptor_dim = (int32_t)columns_of(graph, RTVI_ROLE_DESCRIPTOR);
-    own.num_classes = (int32_t)columns_of(graph, RTVI_ROLE_LOGITS);
+    own.num_classes = columns_of(graph, RTVI_ROLE_LOGITS);
     own.input_width = graph->preprocess.width;
     own.input_height = graph->preprocess.height;
     own.executor = model->executor;

@@ -28,8 +28,8 @@ static void describe(const rtvi_graph *graph, const rtvi_provenance *provenance,
     rtvi_copy_clipped(out->name, sizeof out->name, node->name);
     rtvi_copy_clipped(out->why, sizeof out->why, known.why[0] ? known.why : unknown);
     snprintf(out->op, sizeof out->op, "%s", rtvi_op_name(node->op));
-    snprintf(out->runs_in, sizeof out->runs_in, "%s", in_int8 ? "int8" : "float32");
-    snprintf(out->result, sizeof out->result, "%s", result->dtype == RTVI_U8 ? "u8" : result->dtype == RTVI_I8 ? "s8" : "f32");
+    snprintf(out->precision, sizeof out->precision, "%s", in_int8 ? "int8" : "f32");
+    snprintf(out->output, sizeof out->output, "%s", result->dtype == RTVI_U8 ? "u8" : result->dtype == RTVI_I8 ? "s8" : "f32");
 }
 
 int32_t rtv_model_quantized_layers(const rtv_model *model, rtv_quantized_layer *layers, int64_t capacity, int64_t *count,

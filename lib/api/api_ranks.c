@@ -66,9 +66,9 @@ static int64_t compact(const rtvi_recall_question *q, const rtv_error *errors, i
 static void count_right(const rtvi_recall_question *q, const int32_t *classes, const int32_t *ranks, int64_t count, double *values) {
     int64_t queries = 0;
     for (int64_t i = 0; i < count; i++) queries += classes[i] >= 0;
-    for (int64_t n = 0; n < q->num_k; n++) {
+    for (int64_t n = 0; n < q->num_ks; n++) {
         int64_t right = 0;
-        for (int64_t i = 0; i < count; i++) right += ranks[i] >= 1 && ranks[i] <= q->k[n];
+        for (int64_t i = 0; i < count; i++) right += ranks[i] >= 1 && ranks[i] <= q->ks[n];
         values[n] = queries > 0 ? (double)right / (double)queries : 0;
     }
 }
@@ -91,7 +91,7 @@ int32_t rtvi_api_recall(rtv_model *model, const rtvi_recall_question *q, double 
         *error = errors[0];
         status = error->status;
     }
-    if (status == RTV_OK) status = rtvi_api_ranks(model->runtime, &set, q->k[q->num_k - 1], ranks, NULL, error);
+    if (status == RTV_OK) status = rtvi_api_ranks(model->runtime, &set, q->ks[q->num_ks - 1], ranks, NULL, error);
     if (status == RTV_OK) count_right(q, classes, ranks, set.count, values);
     rtvi_free(env, descriptors);
     rtvi_free(env, errors);
@@ -101,14 +101,20 @@ int32_t rtvi_api_recall(rtv_model *model, const rtvi_recall_question *q, double 
 
 /* --- questions --------------------------------------------------------------------------------------------------------------------- */
 
-int32_t rtvi_api_check_k(const int64_t *k, int64_t num_k, int64_t most, rtv_error *error) {
-    if (num_k < 1 || num_k > most)
-        return rtvi_error_set(error, RTV_E_INVALID_ARGUMENT, "api: num_k: got %lld, expected 1..%lld", (long long)num_k, (long long)most);
-    for (int64_t i = 0; i < num_k; i++) {
-        const int64_t least = i > 0 ? k[i - 1] + 1 : 1;
-        if (k[i] < least || k[i] > LARGEST_K)
-            return rtvi_error_set(error, RTV_E_INVALID_ARGUMENT, "api: k[%lld]: got %lld, expected %lld..%d", (long long)i, (long long)k[i],
-                                  (long long)least, LARGEST_K);
+int32_t rtvi_api_take_ks(const int64_t **ks, int64_t num_ks, const int64_t defaults[RTVI_CUSTOMARY_KS], rtv_error *error) {
+    if (!*ks && num_ks == RTVI_CUSTOMARY_KS) *ks = defaults;
+    RTVI_REQUIRE(*ks, error, "ks is NULL while num_ks is set");
+    return RTV_OK;
+}
+
+int32_t rtvi_api_check_ks(const int64_t *ks, int64_t num_ks, int64_t most, rtv_error *error) {
+    if (num_ks < 1 || num_ks > most)
+        return rtvi_error_set(error, RTV_E_INVALID_ARGUMENT, "api: num_ks: got %lld, expected 1..%lld", (long long)num_ks, (long long)most);
+    for (int64_t i = 0; i < num_ks; i++) {
+        const int64_t least = i > 0 ? ks[i - 1] + 1 : 1;
+        if (ks[i] < least || ks[i] > LARGEST_K)
+            return rtvi_error_set(error, RTV_E_INVALID_ARGUMENT, "api: ks[%lld]: got %lld, expected %lld..%d", (long long)i,
+                                  (long long)ks[i], (long long)least, LARGEST_K);
     }
     return RTV_OK;
 }

@@ -21,16 +21,19 @@ typedef struct rtvi_recall_question {
     const rtv_picture *pictures;
     const int32_t *classes; /* [count], -1 for none */
     int64_t count;
-    const int64_t *k; /* [num_k], rising */
-    int64_t num_k;
+    const int64_t *ks; /* [num_ks], rising */
+    int64_t num_ks;
 } rtvi_recall_question;
 
-/* values[num_k]: the share of the pictures with a class that find it among the first k of the others; 0 without any. Pictures that cannot
+/* values[num_ks]: the share of the pictures with a class that find it among the first k of the others; 0 without any. Pictures that cannot
  * be read are left out; when all are, the first one's error comes back. */
 int32_t rtvi_api_recall(rtv_model *model, const rtvi_recall_question *question, double *values, rtv_error *error);
 
-/* k[num_k]: INVALID_ARGUMENT unless they rise and lie in 1..1000, 1..most of them. */
-int32_t rtvi_api_check_k(const int64_t *k, int64_t num_k, int64_t most, rtv_error *error);
+/* Options whose ks is NULL (init) mean the defaults, as many as init writes to num_ks. INVALID_ARGUMENT for another number. */
+enum { RTVI_CUSTOMARY_KS = 4 };
+int32_t rtvi_api_take_ks(const int64_t **ks, int64_t num_ks, const int64_t defaults[RTVI_CUSTOMARY_KS], rtv_error *error);
+/* ks[num_ks]: INVALID_ARGUMENT unless they rise and lie in 1..1000, 1..most of them. */
+int32_t rtvi_api_check_ks(const int64_t *ks, int64_t num_ks, int64_t most, rtv_error *error);
 /* classes[count]: INVALID_ARGUMENT for one below -1. */
 int32_t rtvi_api_check_classes(const int32_t *classes, int64_t count, rtv_error *error);
 

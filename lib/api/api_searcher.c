@@ -36,7 +36,7 @@ static int32_t prepare(const rtvi_env *env, int32_t dim, int64_t count, const rt
 
 /* --- life -------------------------------------------------------------------------------------------------------------------------- */
 
-static int32_t check_pair(const rtv_model *model, rtv_index *index, int32_t allow_foreign, int32_t *is_parents, rtv_error *error) {
+static int32_t check_pair(const rtv_model *model, rtv_index *index, int32_t accept, int32_t *is_parents, rtv_error *error) {
     rtv_model_info of_model = {.struct_size = sizeof of_model};
     rtv_index_info of_index;
     int32_t status = rtv_model_info_get(model, &of_model, error);
@@ -46,28 +46,27 @@ static int32_t check_pair(const rtv_model *model, rtv_index *index, int32_t allo
     if (of_model.descriptor_dim != of_index.dim)
         return rtvi_error_set(error, RTV_E_MISMATCH, "searcher: dimension of the index: got %d, expected %d, the model's", of_index.dim,
                               of_model.descriptor_dim);
-    if (allow_foreign == RTV_INDEX_ANY || strcmp(of_model.fingerprint, of_index.fingerprint) == 0) return RTV_OK;
+    if (accept == RTV_ACCEPT_ANY || strcmp(of_model.fingerprint, of_index.fingerprint) == 0) return RTV_OK;
     *is_parents = of_model.parent[0] && strcmp(of_model.parent, of_index.fingerprint) == 0;
-    if (*is_parents && allow_foreign == RTV_INDEX_PARENTS) return RTV_OK;
-    return rtvi_error_set(error, RTV_E_MISMATCH,
-                          "searcher: the index was made with model \"%s\" (%.16s), expected \"%s\" (%.16s); allow_foreign %saccepts it",
-                          of_index.fingerprint[0] ? of_index.model_name : "none",
-                          of_index.fingerprint[0] ? of_index.fingerprint : "no fingerprint", of_model.name, of_model.fingerprint,
-                          *is_parents ? "RTV_INDEX_PARENTS " : "");
+    if (*is_parents && accept == RTV_ACCEPT_PARENTS) return RTV_OK;
+    return rtvi_error_set(
+        error, RTV_E_MISMATCH, "searcher: the index was made with model \"%s\" (%.16s), expected \"%s\" (%.16s); RTV_ACCEPT_%s accepts it",
+        of_index.fingerprint[0] ? of_index.model_name : "none", of_index.fingerprint[0] ? of_index.fingerprint : "no fingerprint",
+        of_model.name, of_model.fingerprint, *is_parents ? "PARENTS" : "ANY");
 }
 
-int32_t rtv_searcher_create(rtv_model *model, rtv_index *index, int32_t allow_foreign, rtv_searcher **out, rtv_error *error) {
+int32_t rtv_searcher_create(rtv_model *model, rtv_index *index, int32_t accept, rtv_searcher **out, rtv_error *error) {
     rtv_searcher *searcher;
     int32_t status, is_parents;
     RTVI_ENTER(error);
     RTVI_REQUIRE(model, error, "model is NULL");
     RTVI_REQUIRE(index, error, "index is NULL");
     RTVI_REQUIRE(out, error, "searcher is NULL");
-    if (allow_foreign < RTV_INDEX_OWN || allow_foreign > RTV_INDEX_PARENTS)
-        return rtvi_error_set(error, RTV_E_INVALID_ARGUMENT, "searcher: allow_foreign: got %d, expected an RTV_INDEX_*", allow_foreign);
+    if (accept < RTV_ACCEPT_OWN || accept > RTV_ACCEPT_PARENTS)
+        return rtvi_error_set(error, RTV_E_INVALID_ARGUMENT, "searcher: accept: got %d, expected an RTV_ACCEPT_*", accept);
     status = rtvi_team_check(model->runtime->team, error);
     if (status == RTV_OK) status = rtvi_team_check(index->runtime->team, error);
-    if (status == RTV_OK) status = check_pair(model, index, allow_foreign, &is_parents, error);
+    if (status == RTV_OK) status = check_pair(model, index, accept, &is_parents, error);
     if (status != RTV_OK) return status;
     searcher = rtvi_alloc_zero(&model->runtime->env, 1, sizeof *searcher);
     if (!searcher) return rtvi_error_out_of_memory(error, "searcher", sizeof *searcher);

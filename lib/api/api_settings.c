@@ -42,10 +42,16 @@ static int32_t check_counts(const rtv_quantizer_options *o, rtv_error *error) {
                           (long long)o->num_ignored, (long long)o->num_overrides);
 }
 
-/* They go into model files. */
+static int32_t refuse_reserved(const char *what, int64_t number, rtv_error *error) {
+    return rtvi_error_set(error, RTV_E_UNSUPPORTED, "quantizer: %s[%lld]: reserved: got something else, expected zeros", what,
+                          (long long)number);
+}
+
+/* Texts go into model files. */
 static int32_t check_scope(const char *what, int64_t number, const rtv_scope *scope, rtv_error *error) {
     rtvi_quoted quoted;
     const char *texts[] = {scope->text, scope->to};
+    if (scope->reserved || scope->reserved2[0] || scope->reserved2[1]) return refuse_reserved(what, number, error);
     for (int i = 0; i < 2; i++) {
         if (texts[i] && !rtvi_text_is_name(texts[i]))
             return rtvi_error_set(error, RTV_E_INVALID_ARGUMENT,
@@ -58,7 +64,11 @@ static int32_t check_scope(const char *what, int64_t number, const rtv_scope *sc
 static int32_t check_scopes(const rtv_quantizer_options *o, rtv_error *error) {
     int32_t status = RTV_OK;
     for (int64_t i = 0; i < o->num_ignored && status == RTV_OK; i++) status = check_scope("ignored", i, &o->ignored[i], error);
-    for (int64_t i = 0; i < o->num_overrides && status == RTV_OK; i++) status = check_scope("overrides", i, &o->overrides[i].scope, error);
+    for (int64_t i = 0; i < o->num_overrides && status == RTV_OK; i++) {
+        const int32_t *room = o->overrides[i].reserved;
+        status = check_scope("overrides", i, &o->overrides[i].scope, error);
+        if (status == RTV_OK && (room[0] || room[1] || room[2] || room[3])) status = refuse_reserved("overrides", i, error);
+    }
     return status;
 }
 

@@ -21,7 +21,7 @@ static const char *const presets[] = {"mixed", "performance", NULL};
 static const char *const estimators[] = {"mean_min_max", "min_max", "median", "quantile", "no_outliers", "squared_error", NULL};
 static const char *const weights[] = {"compensated", "pair_safe", "half_range", "nearest", NULL};
 static const char *const biases[] = {"none", "fast", "full", NULL};
-static const char *const scopes[] = {"name", "regex", "op", "subgraph", NULL};
+static const char *const scopes[] = {"name", "regex", "op", "subgraph", "reverted", NULL};
 
 static const field fields[] = {
     {"preset", WORD, offsetof(rtv_quantizer_options, preset), presets},
@@ -111,7 +111,7 @@ static int32_t check_twice(const char *where, const cJSON *object, rtv_error *er
 /* {"regex": "..."} and the like: 1 when the member is a scope. */
 static int32_t read_scope_member(const char *where, const cJSON *value, int32_t kind, rtv_scope *scope, rtv_error *error) {
     const cJSON *from = cJSON_GetArrayItem(value, 0), *to = cJSON_GetArrayItem(value, 1);
-    if (scope->text) return wrong(where, value, "one of name, regex, op and subgraph", error);
+    if (scope->text) return wrong(where, value, "one of name, regex, op, subgraph and reverted", error);
     scope->kind = kind;
     if (kind != RTV_SCOPE_SUBGRAPH) {
         if (!cJSON_IsString(value)) return wrong(where, value, "a text", error);
@@ -146,7 +146,7 @@ static int32_t read_scope(const char *where, const cJSON *object, const field *t
     }
     if (status == RTV_OK && !scope->text)
         return rtvi_error_set(error, RTV_E_INVALID_ARGUMENT,
-                              "quantizer: settings: %sgot no scope, expected one of name, regex, op and subgraph", where);
+                              "quantizer: settings: %sgot no scope, expected one of name, regex, op, subgraph and reverted", where);
     return status;
 }
 
@@ -156,7 +156,7 @@ static int32_t read_ignored(rtvi_settings *s, const cJSON *array, rtv_error *err
     if (!cJSON_IsArray(array)) return wrong("", array, "an array", error);
     cJSON_ArrayForEach(item, array) {
         char where[32];
-        rtv_scope scope = {0, 0, NULL, NULL};
+        rtv_scope scope = {.kind = 0};
         int32_t status;
         snprintf(where, sizeof where, "ignored[%d]: ", number++);
         status = read_scope(where, item, NULL, 0, &scope, NULL, error);
@@ -172,7 +172,8 @@ static int32_t read_overrides(rtvi_settings *s, const cJSON *array, rtv_error *e
     if (!cJSON_IsArray(array)) return wrong("", array, "an array", error);
     cJSON_ArrayForEach(item, array) {
         char where[32];
-        rtv_scope_settings override = {{0, 0, NULL, NULL}, RTV_AS_ELSEWHERE, RTV_AS_ELSEWHERE, RTV_AS_ELSEWHERE, RTV_AS_ELSEWHERE};
+        rtv_scope_settings override = {
+            .preset = RTV_AS_ELSEWHERE, .estimator = RTV_AS_ELSEWHERE, .weights = RTV_AS_ELSEWHERE, .bias_correction = RTV_AS_ELSEWHERE};
         int32_t status;
         snprintf(where, sizeof where, "overrides[%d]: ", number++);
         status = read_scope(where, item, override_fields, NUM_OVERRIDE_FIELDS, &override.scope, &override, error);

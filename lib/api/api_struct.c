@@ -59,13 +59,21 @@ int32_t rtvi_api_row(void *array, size_t i, const void *filled, size_t size, con
     return rtvi_api_info(row, filled, size, type, error);
 }
 
-int32_t rtvi_api_rows(void *array, int64_t capacity, int64_t *count, const void *rows, size_t size, int64_t num_rows, const char *type,
-                      rtv_error *error) {
-    int32_t status = RTV_OK;
+int32_t rtvi_api_room(const void *array, int64_t capacity, int64_t num_rows, int64_t *count, size_t *num_written, rtv_error *error) {
     RTVI_REQUIRE(count, error, "count is NULL");
     RTVI_REQUIRE(capacity == 0 || (capacity > 0 && array), error, "the array is NULL, or its capacity negative");
-    for (int64_t i = 0; i < num_rows && i < capacity && status == RTV_OK; i++)
-        status = rtvi_api_row(array, (size_t)i, (const uint8_t *)rows + (size_t)i * size, size, type, error);
-    if (status == RTV_OK) *count = num_rows;
+    *count = num_rows;
+    *num_written = (size_t)(capacity < num_rows ? capacity : num_rows);
+    return RTV_OK;
+}
+
+int32_t rtvi_api_rows(void *array, int64_t capacity, int64_t *count, const void *rows, size_t size, int64_t num_rows, const char *type,
+                      rtv_error *error) {
+    size_t written = 0;
+    int64_t all = 0;
+    int32_t status = rtvi_api_room(array, capacity, num_rows, count ? &all : NULL, &written, error);
+    for (size_t i = 0; i < written && status == RTV_OK; i++)
+        status = rtvi_api_row(array, i, (const uint8_t *)rows + i * size, size, type, error);
+    if (status == RTV_OK) *count = all;
     return status;
 }

@@ -106,7 +106,7 @@ void rtvi_dataset_destroy(rtvi_dataset *d) {
 
 void rtvi_dataset_info(const rtvi_dataset *d, rtv_dataset_info *info) {
     memset(info, 0, sizeof *info);
-    info->num_classes = (int32_t)d->num_classes;
+    info->num_classes = (int64_t)d->num_classes;
     info->count = (int64_t)d->count;
     for (size_t i = 0; i < d->count; i++) info->splits[d->rows[i].split]++;
 }

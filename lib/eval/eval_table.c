@@ -24,8 +24,8 @@ static void add_query(rtvi_eval_table *table, int32_t class_id, int64_t relevant
     const rtv_class_count wanted = {.class_id = class_id};
     rtv_class_count *found = bsearch(&wanted, table->classes, table->num_classes, sizeof *found, by_class);
     double *sums = table->sums + (size_t)(found - table->classes) * table->columns;
-    found->queries++;
-    found->answerable += relevant > 0;
+    found->num_queries++;
+    found->num_answerable += relevant > 0;
     for (size_t i = 0; i < table->columns; i++) sums[i] += row[i];
 }
 
@@ -69,8 +69,8 @@ static void draw_classes(const rtvi_eval_table *table, uint64_t *state, draw *d)
     for (size_t i = 0; i < table->num_classes; i++) {
         const size_t at = (size_t)rtvi_eval_draw(state, table->num_classes);
         const double *sums = table->sums + at * table->columns;
-        d->counts[0] += table->classes[at].queries;
-        d->counts[1] += table->classes[at].answerable;
+        d->counts[0] += table->classes[at].num_queries;
+        d->counts[1] += table->classes[at].num_answerable;
         for (size_t c = 0; c < table->columns; c++) d->sums[c] += sums[c];
     }
 }
@@ -91,7 +91,7 @@ static void set_bounds(double *means, size_t samples, double confidence, double 
     bounds[1] = rtvi_eval_quantile(means, (int64_t)count, (1 + confidence) / 2);
 }
 
-int32_t rtvi_eval_table_bootstrap(const rtvi_env *env, rtvi_eval_table *table, int32_t samples, double confidence, uint64_t seed,
+int32_t rtvi_eval_table_bootstrap(const rtvi_env *env, rtvi_eval_table *table, int64_t samples, double confidence, uint64_t seed,
                                   rtv_error *error) {
     const size_t count = (size_t)samples, series = 2 * table->columns;
     double *means; /* [columns][2 rules][samples] */
@@ -114,7 +114,7 @@ int32_t rtvi_eval_table_bootstrap(const rtvi_env *env, rtvi_eval_table *table, i
 
 static double divide(double sum, int64_t count) { return count > 0 ? sum / (double)count : NAN; }
 
-static int64_t count_of(const rtv_class_count *c, int32_t rule) { return rule == RTV_RULE_MISS ? c->queries : c->answerable; }
+static int64_t count_of(const rtv_class_count *c, int32_t rule) { return rule == RTV_RULE_MISS ? c->num_queries : c->num_answerable; }
 
 rtv_metric_value rtvi_eval_table_mean(const rtvi_eval_table *table, size_t column, int32_t rule) {
     const double *bounds = table->bounds + 4 * column + 2 * (rule != RTV_RULE_MISS);

@@ -25,7 +25,7 @@ void rtvi_eval_table_destroy(const rtvi_env *env, rtvi_eval_table *table);
 /* Confidence intervals by percentile bootstrap over classes: as many classes are drawn with putting back as there are, each brings all its
  * queries; samples times. Percentiles are interpolated linearly (as NumPy's). Without it, or with fewer than two classes, bounds are NaN.
  */
-int32_t rtvi_eval_table_bootstrap(const rtvi_env *env, rtvi_eval_table *table, int32_t samples, double confidence, uint64_t seed,
+int32_t rtvi_eval_table_bootstrap(const rtvi_env *env, rtvi_eval_table *table, int64_t samples, double confidence, uint64_t seed,
                                   rtv_error *error);
 
 /* The mean over all queries; rule is RTV_RULE_*. */

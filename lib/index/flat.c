@@ -383,7 +383,7 @@ void rtvi_flat_info(rtvi_flat *flat, rtv_index_info *info) {
     info->num_classes = (int64_t)flat->meta.names[0].count;
     info->num_predicted = (int64_t)flat->meta.names[1].count;
     info->format = flat->format;
-    info->commits = flat->commits;
+    info->commits = (int64_t)flat->commits;
     info->file_bytes = (int64_t)flat->file_bytes;
     info->min_score = flat->meta.min_score;
     info->writable = flat->store != NULL;
@@ -396,7 +396,7 @@ void rtvi_flat_info(rtvi_flat *flat, rtv_index_info *info) {
     info->normalize = flat->header.normalize;
     info->count = (int64_t)snapshot->rows.num_live;
     info->num_removed = (int64_t)(snapshot->rows.num_rows - snapshot->rows.num_live);
-    info->num_segments = (int32_t)snapshot->rows.num_chunks;
+    info->num_segments = (int64_t)snapshot->rows.num_chunks;
     info->memory_bytes += (int64_t)memory_bytes(flat, snapshot);
     info->has_classes = has_any(snapshot, 0);
     info->has_predicted = has_any(snapshot, 1);

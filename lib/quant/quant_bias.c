@@ -83,19 +83,3 @@ int32_t rtvi_quant_bias_correct(const rtvi_node *node, rtvi_quant_rounded *round
         rounded->bias[k] = (float)((double)rounded->bias[k] + (mean_float[k] - mean_now[k]));
     return rtvi_error_clear(error);
 }
-
-/* The output of the node of this op that reads value, or -1. */
-static int32_t read_by(const rtvi_graph *graph, int32_t value, rtvi_op op) {
-    for (size_t i = 0; i < graph->num_nodes; i++)
-        for (int32_t j = 0; j < graph->nodes[i].num_inputs; j++)
-            if (graph->nodes[i].op == op && graph->nodes[i].inputs[j] == value) return graph->nodes[i].output;
-    return -1;
-}
-
-int32_t rtvi_quant_bias_source(const rtvi_graph *unfused, const rtvi_graph *fused, const rtvi_node *node, int before_sum) {
-    int32_t value = rtvi_graph_find_value(unfused, fused->values[node->output].name);
-    if (before_sum || value < 0) return value;
-    if (node->attr.residual) value = read_by(unfused, value, RTVI_OP_ADD);
-    if (node->attr.activation == RTVI_ACTIVATION_RELU && value >= 0) value = read_by(unfused, value, RTVI_OP_RELU);
-    return value;
-}

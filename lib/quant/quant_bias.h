@@ -19,8 +19,4 @@ int32_t rtvi_quant_bias_predict(const rtvi_graph *graph, const rtvi_node *node, 
 int32_t rtvi_quant_bias_correct(const rtvi_node *node, rtvi_quant_rounded *rounded, const double *mean_float, const double *mean_now,
                                 rtv_error *error);
 
-/* The value of the unfused graph that holds what `node` of the fused one computes, before_sum 1: convolution and bias only; 0: after the
- * residual sum and the ReLU too. Passes keep the convolution's name. -1 when there is none. */
-int32_t rtvi_quant_bias_source(const rtvi_graph *unfused, const rtvi_graph *fused, const rtvi_node *node, int before_sum);
-
 #endif

@@ -9,7 +9,7 @@
 
 _Static_assert((int)RTV_PRESET_PERFORMANCE == (int)RTVI_QUANT_PERFORMANCE, "presets");
 _Static_assert((int)RTV_ESTIMATOR_SQUARED_ERROR == (int)RTVI_QUANT_SQUARED_ERROR && (int)RTVI_QUANT_ESTIMATOR_COUNT == 6, "estimators");
-_Static_assert((int)RTV_SCOPE_SUBGRAPH == (int)RTVI_QUANT_SCOPE_SUBGRAPH, "scopes");
+_Static_assert((int)RTV_SCOPE_REVERTED == (int)RTVI_QUANT_SCOPE_REVERTED, "scopes");
 
 /* --- checking --- */
 
@@ -20,7 +20,7 @@ static int32_t check_range(const char *name, int64_t value, int64_t low, int64_t
 }
 
 static int32_t check_scope(const char *name, int64_t number, const rtv_scope *scope, rtv_error *error) {
-    if (scope->kind >= RTV_SCOPE_NAME && scope->kind <= RTV_SCOPE_SUBGRAPH && scope->text &&
+    if (scope->kind >= RTV_SCOPE_NAME && scope->kind <= RTV_SCOPE_REVERTED && scope->text &&
         (scope->kind != RTV_SCOPE_SUBGRAPH || scope->to))
         return RTV_OK;
     return rtvi_error_set(error, RTV_E_INVALID_ARGUMENT, "quantizer: %s[%lld]: got kind %d%s%s, expected an RTV_SCOPE_* with its texts",

@@ -12,7 +12,7 @@ typedef struct matching {
     rtv_error *error;
 } matching;
 
-static const char *const kinds[] = {"name", "expression", "op", "subgraph"};
+static const char *const kinds[] = {"name", "expression", "op", "subgraph", "reverted"};
 
 static void match_texts(const matching *m) {
     for (size_t i = 0; i < m->graph->num_nodes; i++) {
@@ -107,5 +107,9 @@ int32_t rtvi_quant_scope_match(const rtvi_graph *graph, const rtvi_quant_scope *
 
 void rtvi_quant_scope_text(const rtvi_quant_scope *scope, char *text, size_t capacity) {
     const int between = scope->kind == RTVI_QUANT_SCOPE_SUBGRAPH && scope->to;
+    if (scope->kind == RTVI_QUANT_SCOPE_REVERTED) {
+        snprintf(text, capacity, "accuracy control");
+        return;
+    }
     snprintf(text, capacity, "ignored: %s %s%s%s", kinds[scope->kind], scope->text, between ? " to " : "", between ? scope->to : "");
 }

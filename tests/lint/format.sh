@@ -11,11 +11,8 @@ if [ -z "$tool" ]; then
     echo "skipped: clang-format 14 is not installed (Debian package clang-format-14)"
     exit 77
 fi
-status=0
+set --
 for file in lib/*/*.[ch] src/*.[ch] include/retrieve/*.h* tests/*/*.[ch] tests/*/*.[ch]pp examples/*.[ch] examples/*.cpp benchmarks/*.[ch]; do
-    [ -e "$file" ] || continue
-    $tool "$file" | cmp -s - "$file" && continue
-    echo "$file: wants $tool -i"
-    status=1
+    [ ! -e "$file" ] || set -- "$@" "$file"
 done
-exit $status
+exec $tool --dry-run --Werror "$@"

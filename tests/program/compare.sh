@@ -44,7 +44,7 @@ wants 2 "$retrieve" compare toy.rtv other.rtv
 wants 2 "$retrieve" compare toy.rtv other.rtv pictures --recall 1,x
 says err '--recall: got "1,x"'
 wants 1 "$retrieve" compare toy.rtv other.rtv pictures --recall 4,2
-says err "k[1]: got 2, expected 5..1000"
+says err "ks[1]: got 2, expected 5..1000"
 wants 1 "$retrieve" compare toy.rtv nowhere.rtv pictures
 says err "nowhere.rtv"
 mkdir empty

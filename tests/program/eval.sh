@@ -123,7 +123,7 @@ wants 1 "$retrieve" eval nowhere.idx
 wants 0 "$retrieve" model convert "$toys/cgd_sg.pth" -o other.rtv --input 40
 wants 0 "$retrieve" index pictures -o other.idx --model other.rtv --class-from-folder
 wants 1 "$retrieve" eval classes.idx --query other.idx
-says err "allow_foreign"
+says err "RTV_ACCEPT_ANY"
 wants 0 "$retrieve" eval classes.idx --query other.idx --allow-foreign
 for ks in 0 5,5 5,1 1, ,1 x 1x 1,,2 -1; do
     wants 2 "$retrieve" eval classes.idx "--k=$ks"

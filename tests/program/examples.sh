@@ -75,3 +75,10 @@ says err "broken.png: "
 says out "made with 6 pictures"
 wants 1 "$BUILD/examples/quantize" program.rtv again.rtv pictures/ant/noto.png
 says err "got one that is quantized"
+
+wants 0 "$BUILD/examples/accuracy_control" toy.rtv within.rtv pictures/ant/*.png pictures/key/*.png
+says out "all in int8"
+wants 0 "$retrieve" model info within.rtv --layers
+wants 1 "$BUILD/examples/accuracy_control" toy.rtv within.rtv broken.png broken.png
+says err "broken.png: "
+wants 2 "$BUILD/examples/accuracy_control" toy.rtv within.rtv

@@ -42,6 +42,7 @@ typedef struct forgery {
     const char *part, *replacement;             /* in place of value: the first `part` in the pair's text */
     const char *tensor, *new_name;              /* this tensor gets another name; new_name NULL: without it */
     const rtvi_safetensors_entry *extra_tensor; /* one more */
+    const char *zeroed;                         /* tensors whose names begin so are all 0 */
 } forgery;
 
 static inline char *forge_text(const char *text, const char *part, const char *replacement) {
@@ -77,6 +78,7 @@ static inline void forge_write(const rtvi_env *env, const char *path, const rtvi
 
 /* Writes the toy file with the change. */
 static inline void forge(const char *path, const forgery *f) {
+    static const float zeros[1024]; /* more than any tensor of the toy */
     rtvi_env env;
     test_heap heap;
     rtvi_source source;
@@ -102,6 +104,7 @@ static inline void forge(const char *path, const forgery *f) {
     for (size_t i = 0; i < file.num_entries; i++) {
         rtvi_safetensors_entry entry = file.entries[i];
         if (f->tensor && strcmp(entry.name, f->tensor) == 0) entry.name = f->new_name;
+        if (f->zeroed && strncmp(entry.name, f->zeroed, strlen(f->zeroed)) == 0) entry.tensor.data = (void *)(uintptr_t)zeros;
         if (entry.name) entries[num_entries++] = entry;
     }
     if (f->extra_tensor) entries[num_entries++] = *f->extra_tensor;

@@ -138,6 +138,24 @@ static inline void quant_set_range(quant_world *w, size_t value, int32_t source)
                          RTV_OK);
 }
 
+/* The output of the node of this op that reads value, or -1. */
+static inline int32_t quant_read_by(const rtvi_graph *graph, int32_t value, rtvi_op op) {
+    for (size_t i = 0; i < graph->num_nodes; i++)
+        for (int32_t j = 0; j < graph->nodes[i].num_inputs; j++)
+            if (graph->nodes[i].op == op && graph->nodes[i].inputs[j] == value) return graph->nodes[i].output;
+    return -1;
+}
+
+/* The value of the unfused graph that holds what `node` of the fused one computes, before_sum 1: convolution and bias only; 0: after the
+ * residual sum and the ReLU too. Passes keep the convolution's name. -1 when there is none. */
+static inline int32_t quant_bias_source(const rtvi_graph *unfused, const rtvi_graph *fused, const rtvi_node *node, int before_sum) {
+    int32_t value = rtvi_graph_find_value(unfused, fused->values[node->output].name);
+    if (before_sum || value < 0) return value;
+    if (node->attr.residual) value = quant_read_by(unfused, value, RTVI_OP_ADD);
+    if (node->attr.activation == RTVI_ACTIVATION_RELU && value >= 0) value = quant_read_by(unfused, value, RTVI_OP_RELU);
+    return value;
+}
+
 static inline void quant_calibrate(quant_world *w) {
     quant_run run;
     assert_int_equal(rtvi_quant_stats_create(&w->arch.env, QUANT_SAMPLES, &w->stats, &w->error), RTV_OK);
@@ -158,7 +176,7 @@ static inline void quant_calibrate(quant_world *w) {
         const char *name = w->graph->values[i].name;
         quant_set_range(w, i,
                         producer < 0 ? rtvi_graph_find_value(w->unfused, name)
-                                     : rtvi_quant_bias_source(w->unfused, w->graph, &w->graph->nodes[producer], 0));
+                                     : quant_bias_source(w->unfused, w->graph, &w->graph->nodes[producer], 0));
     }
 }
 
@@ -168,7 +186,7 @@ static inline void quant_correct_bias(quant_world *w, size_t node) {
     const rtvi_node *n = &w->graph->nodes[node];
     const rtvi_value *in = &w->graph->values[n->inputs[0]];
     const int32_t source = in->producer < 0 ? rtvi_graph_find_value(w->unfused, in->name)
-                                            : rtvi_quant_bias_source(w->unfused, w->graph, &w->graph->nodes[in->producer], 0);
+                                            : quant_bias_source(w->unfused, w->graph, &w->graph->nodes[in->producer], 0);
     double mean_in[512], mean_float[512], mean_now[512];
     assert_in_range(in->dims[1], 1, 512);
     assert_in_range(w->rounded[node].shape.outputs, 1, 512);

@@ -49,7 +49,7 @@ static double mean_cosine(const world *w, rtv_model *model) {
 }
 
 /* Two values; the second one does not fall as far. */
-static int32_t measure(void *user, rtv_model *model, double *values, int32_t num_values) {
+static int32_t measure(void *user, rtv_model *model, double *values, int64_t num_values) {
     world *w = user;
     assert_int_equal(num_values, 2);
     values[0] = mean_cosine(w, model);
@@ -119,14 +119,15 @@ static void read_settings(world *w, char *text, size_t capacity) {
     assert_int_equal(rtv_quantizer_settings(w->quantizer, text, capacity, &size, NULL), RTV_OK);
 }
 
-/* The convolutions and linear layers of a model, by what they run in. */
-static int count_layers(const rtv_model *model, const char *runs_in, const char *name) {
+/* 1 when the model has this convolution or linear layer, it computes on this, and in float32 because accuracy control said so. */
+static int count_layers(const rtv_model *model, const char *precision, const char *name) {
     rtv_quantized_layer layers[64] = {{.struct_size = sizeof layers[0]}};
     int64_t count;
     int found = 0;
     assert_int_equal(rtv_model_quantized_layers(model, layers, 64, &count, NULL), RTV_OK);
     for (int64_t i = 0; i < count; i++)
-        found += layers[i].weight_snr_db >= 0 && strcmp(layers[i].runs_in, runs_in) == 0 && strcmp(layers[i].name, name) == 0;
+        found += layers[i].weight_snr_db >= 0 && strcmp(layers[i].precision, precision) == 0 && strcmp(layers[i].name, name) == 0 &&
+                 (strcmp(precision, "int8") == 0 || strcmp(layers[i].why, "accuracy control") == 0);
     return found;
 }
 
@@ -168,7 +169,7 @@ static void layers_go_back_until_it_is_enough(void **state) {
     }
     for (int64_t i = 2; i < at; i++) {
         const int is_restored = i < at - 1 && w.steps[2 * at - 2 - i].action == RTV_ACCURACY_RESTORE;
-        assert_int_equal(count_layers(model, is_restored ? "int8" : "float32", w.steps[i].layer), 1);
+        assert_int_equal(count_layers(model, is_restored ? "int8" : "f32", w.steps[i].layer), 1);
         assert_int_equal(count_layers(plain, "int8", w.steps[i].layer), 1);
     }
     for (int64_t i = 0; i < w.num_steps; i++)
@@ -200,7 +201,7 @@ static void nothing_goes_back_where_little_is_lost(void **state) {
     w.options.max_layers = 1;
     model = finish(&w);
     assert_int_equal(w.num_steps, 3);
-    assert_int_equal(count_layers(model, "float32", w.steps[2].layer), 1);
+    assert_int_equal(count_layers(model, "f32", w.steps[2].layer), 1);
     rtv_model_free(model);
     close_world(&w);
 }
@@ -220,14 +221,14 @@ static void the_default_metric_is_recall(void **state) {
     rtv_picture_from_path(&w.pictures[6], "nowhere.png");
     w.options.metric = NULL;
     w.options.classes = w.classes;
-    w.options.k = k;
-    w.options.num_k = 2;
+    w.options.ks = k;
+    w.options.num_ks = 2;
     w.options.max_drop = 1;
     model = finish(&w);
     rtv_drift_options_init(&how);
     how.classes = w.classes;
-    how.k = k;
-    how.num_k = 2;
+    how.ks = k;
+    how.num_ks = 2;
     how.layer_pictures = 0;
     assert_int_equal(rtv_drift_measure(w.parent, model, w.pictures, COUNT, &how, &drift, &error), RTV_OK);
     assert_int_equal(rtv_drift_recalls(drift, recalls, 2, &count, NULL), RTV_OK);
@@ -351,8 +352,8 @@ static void wrong_arguments(void **state) {
     REFUSE(o.metric = NULL, "classes: got NULL");
     w.options.metric = NULL;
     w.options.classes = w.classes;
-    REFUSE(o.num_k = 3, "k is NULL");
-    REFUSE((o.k = falling, o.num_k = 2), "k[1]: got 1, expected 3..1000");
+    REFUSE(o.num_ks = 3, "ks is NULL");
+    REFUSE((o.ks = falling, o.num_ks = 2), "ks[1]: got 1, expected 3..1000");
     REFUSE(o.classes = bad_class, "classes[1]: got -2");
     REFUSE(o.struct_size = 3, "struct_size");
     w.options.max_drop = 1;

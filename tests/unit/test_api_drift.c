@@ -166,14 +166,14 @@ static void check_info(const world *w, const rtv_drift *drift) {
                 info.cosine_5_percent <= info.cosine_median);
 }
 
-static void check_recalls(const rtv_drift *drift, const int64_t *k, int64_t num_k) {
-    rtv_recall_drift recalls[RTV_DRIFT_MOST_K] = {{.struct_size = sizeof recalls[0]}};
+static void check_recalls(const rtv_drift *drift, const int64_t *k, int64_t num_ks) {
+    rtv_recall_drift recalls[RTV_DRIFT_KS_MAX] = {{.struct_size = sizeof recalls[0]}};
     rtv_picture_drift rows[COUNT];
     int64_t count;
     assert_int_equal(rtv_drift_pictures(drift, rows, COUNT, &count, NULL), RTV_OK);
-    assert_int_equal(rtv_drift_recalls(drift, recalls, RTV_DRIFT_MOST_K, &count, NULL), RTV_OK);
-    assert_int_equal(count, num_k);
-    for (int64_t n = 0; n < num_k; n++) {
+    assert_int_equal(rtv_drift_recalls(drift, recalls, RTV_DRIFT_KS_MAX, &count, NULL), RTV_OK);
+    assert_int_equal(count, num_ks);
+    for (int64_t n = 0; n < num_ks; n++) {
         int64_t right[3] = {0}, gained[2] = {0}, lost[2] = {0};
         const rtv_recall_drift *r = &recalls[n];
         for (int i = 0; i < COUNT; i++) {
@@ -209,8 +209,8 @@ static void two_models_that_differ(void **state) {
     open_world(&w, 0.9f, RTV_STORE_FLOAT32);
     rtv_drift_options_init(&options);
     options.classes = w.classes;
-    options.k = k;
-    options.num_k = 3;
+    options.ks = k;
+    options.num_ks = 3;
     drift = measure(&w, &options);
     check_pictures(&w, drift, 6);
     check_info(&w, drift);
@@ -343,14 +343,14 @@ static void wrong_arguments(void **state) {
     static const int64_t falling[] = {4, 2}, none[] = {0}, large[] = {1001};
     static const struct {
         const int64_t *k;
-        int64_t num_k;
+        int64_t num_ks;
         const char *text;
-    } bad_k[] = {{falling, 2, "k[1]: got 2, expected 5..1000"},
-                 {none, 1, "k[0]: got 0, expected 1..1000"},
-                 {large, 1, "k[0]: got 1001"},
-                 {falling, 0, "num_k: got 0, expected 1..16"},
-                 {falling, 17, "num_k: got 17"},
-                 {NULL, 2, "k is NULL"}};
+    } bad_k[] = {{falling, 2, "ks[1]: got 2, expected 5..1000"},
+                 {none, 1, "ks[0]: got 0, expected 1..1000"},
+                 {large, 1, "ks[0]: got 1001"},
+                 {falling, 0, "num_ks: got 0, expected 1..16"},
+                 {falling, 17, "num_ks: got 17"},
+                 {NULL, 2, "ks is NULL"}};
     rtv_drift_options options;
     rtv_drift *drift = NULL;
     rtv_drift_info info = {.struct_size = 3};
@@ -367,8 +367,8 @@ static void wrong_arguments(void **state) {
     assert_int_equal(rtv_drift_measure(w.models[0], w.models[1], w.pictures, 1, NULL, NULL, &error), RTV_E_INVALID_ARGUMENT);
     for (size_t i = 0; i < sizeof bad_k / sizeof *bad_k; i++) {
         rtv_drift_options_init(&options);
-        options.k = bad_k[i].k;
-        options.num_k = bad_k[i].num_k;
+        options.ks = bad_k[i].k;
+        options.num_ks = bad_k[i].num_ks;
         assert_int_equal(rtv_drift_measure(w.models[0], w.models[1], w.pictures, 1, &options, &drift, &error), RTV_E_INVALID_ARGUMENT);
         assert_contains(error.message, bad_k[i].text);
     }

@@ -82,7 +82,7 @@ static void compare_golden(const char *name) {
     rtv_runtime *runtime = make_runtime();
     rtv_evaluation *evaluations[2];
     rtv_index *gallery, *queries = NULL;
-    rtv_evaluate_options options;
+    rtv_evaluation_options options;
     char file[64], *line;
     size_t size, lines = 0;
     uint8_t *data;
@@ -95,7 +95,7 @@ static void compare_golden(const char *name) {
     gallery = read_index(runtime, &at, counts[0], counts[2]);
     if (counts[1] > 0) queries = read_index(runtime, &at, counts[1], counts[2]);
     assert_ptr_equal(at, data + size);
-    rtv_evaluate_options_init(&options);
+    rtv_evaluation_options_init(&options);
     options.ks = ks;
     options.num_ks = 5;
     options.bootstrap_samples = 200;
@@ -209,8 +209,8 @@ static void count_score(int64_t *counts, int64_t *total, float score) {
 
 static void compare_queries(const set *gallery, const set *queries, const rtv_evaluation *e, int predicted) {
     static rtv_query_result results[MOST];
-    int64_t same[20] = {0}, other[20] = {0}, num_same = 0, num_other = 0, n = 0;
-    assert_status(rtv_evaluation_queries(e, results, MOST, &error), RTV_OK);
+    int64_t same[20] = {0}, other[20] = {0}, num_same = 0, num_other = 0, n = 0, count;
+    assert_status(rtv_evaluation_queries(e, results, MOST, &count, &error), RTV_OK);
     for (size_t q = 0; q < queries->count; q++) {
         const rtv_query_result *got = &results[n];
         answer a;
@@ -219,7 +219,7 @@ static void compare_queries(const set *gallery, const set *queries, const rtv_ev
         a = ask(gallery, queries, q, predicted);
         assert_int_equal(got->id, queries->ids[q]);
         assert_int_equal(got->class_id, queries->classes[q]);
-        assert_int_equal(got->relevant, a.relevant);
+        assert_int_equal(got->num_relevant, a.relevant);
         assert_int_equal(got->first_rank, a.first_rank);
         assert_true(fabs(got->average_precision - a.average_precision) < 1e-13);
         count_score(same, &num_same, a.same);
@@ -234,8 +234,8 @@ static void compare_sets(size_t count, int num_classes, int coarse, uint64_t see
     rtv_runtime *runtime = make_runtime();
     rtv_index *g = make_set(&gallery, runtime, count, num_classes, coarse, seed);
     rtv_index *q = make_set(&queries, runtime, count / 2, num_classes + 2, coarse, seed + 1);
-    rtv_evaluate_options options;
-    rtv_evaluate_options_init(&options);
+    rtv_evaluation_options options;
+    rtv_evaluation_options_init(&options);
     options.score_queries = -1;
     for (int32_t predicted = 0; predicted < 2; predicted++) {
         rtv_evaluation *e;
@@ -269,24 +269,25 @@ static void big_classes(void **state) {
     static rtv_query_result results[COUNT];
     rtv_runtime *runtime = make_runtime();
     rtv_items items = test_items(vectors);
-    rtv_evaluate_options options;
+    rtv_evaluation_options options;
     rtv_metric_value value;
     rtv_index *index = NULL;
     rtv_evaluation *e;
+    int64_t count;
     (void)state;
     for (int i = 0; i < COUNT; i++) vectors[i] = (float)(i + 1); /* all see the largest first */
     for (int i = 1; i < COUNT; i++) classes[i] = i == 1;
     items.classes = classes;
     assert_status(rtv_index_create(1, runtime, &index, &error), RTV_OK);
     assert_status(rtv_index_add(index, &items, COUNT, &error), RTV_OK);
-    rtv_evaluate_options_init(&options);
+    rtv_evaluation_options_init(&options);
     options.bootstrap_samples = 0;
     options.score_queries = 1;
     assert_status(rtv_evaluation_create(index, NULL, &options, &e, &error), RTV_OK);
-    assert_status(rtv_evaluation_queries(e, results, COUNT, &error), RTV_OK);
-    assert_int_equal(results[0].relevant, COUNT - 2);
+    assert_status(rtv_evaluation_queries(e, results, COUNT, &count, &error), RTV_OK);
+    assert_int_equal(results[0].num_relevant, COUNT - 2);
     assert_int_equal(results[0].first_rank, 1);
-    assert_int_equal(results[1].relevant, 0);
+    assert_int_equal(results[1].num_relevant, 0);
     assert_int_equal(results[COUNT - 1].first_rank, 1);
     assert_status(rtv_evaluation_metric(e, RTV_METRIC_R_PRECISION, 0, RTV_RULE_LEFT_OUT, &value, &error), RTV_OK);
     /* the item of class 1 comes last but for the query with the least vector, which it precedes: only that one has all R in front */
@@ -336,15 +337,17 @@ static void small_world(void **state) {
     assert_int_equal(info.num_classes, 2);
     assert_int_equal(info.num_score_queries, 4);
     assert_int_equal(info.bootstrap_samples, 1000);
+    assert_int_equal(info.num_ks, 4);
+    assert_int_equal(info.ks[3], 1000);
     assert_status(rtv_evaluation_metric(e, RTV_METRIC_RECALL, 1, RTV_RULE_MISS, &value, &error), RTV_OK);
     assert_true(value.value == 1 && value.low == 1 && value.high == 1);
-    assert_status(rtv_evaluation_classes(e, classes, 2, &error), RTV_OK);
+    assert_status(rtv_evaluation_classes(e, classes, 2, &found, &error), RTV_OK);
     assert_int_equal(classes[1].class_id, 1);
-    assert_int_equal(classes[1].queries, 2);
-    assert_int_equal(classes[1].answerable, 2);
-    assert_status(rtv_evaluation_class_values(e, RTV_METRIC_PRECISION, 10, RTV_RULE_MISS, values, 2, &error), RTV_OK);
+    assert_int_equal(classes[1].num_queries, 2);
+    assert_int_equal(classes[1].num_answerable, 2);
+    assert_status(rtv_evaluation_class_values(e, RTV_METRIC_PRECISION, 10, RTV_RULE_MISS, values, 2, &found, &error), RTV_OK);
     assert_true(values[0] == 0.1 && values[1] == 0.1);
-    assert_status(rtv_evaluation_hardest(e, 9, hardest, &found, &error), RTV_OK);
+    assert_status(rtv_evaluation_hardest(e, hardest, 4, &found, &error), RTV_OK);
     assert_int_equal(found, 4);
     for (int i = 0; i < 4; i++) assert_int_equal(hardest[i].id, i); /* all alike: by id */
     /* Best others: 0.5 (the item without class) for the corners, 0.5 for their neighbours; best relevant items: 0.9. */
@@ -372,14 +375,15 @@ static void classes_by_name(void **state) {
     rtv_class_count counts[3];
     rtv_metric_value value;
     rtv_evaluation *e;
+    int64_t found;
     (void)state;
     assert_status(rtv_evaluation_create(gallery, queries, NULL, &e, &error), RTV_OK);
-    assert_status(rtv_evaluation_classes(e, counts, 3, &error), RTV_OK);
+    assert_status(rtv_evaluation_classes(e, counts, 3, &found, &error), RTV_OK);
     assert_int_equal(counts[0].class_id, -3); /* "cat", number 1 there */
-    assert_int_equal(counts[0].queries, 1);
-    assert_int_equal(counts[0].answerable, 0);
+    assert_int_equal(counts[0].num_queries, 1);
+    assert_int_equal(counts[0].num_answerable, 0);
     assert_int_equal(counts[1].class_id, 0);
-    assert_int_equal(counts[1].queries, 2);
+    assert_int_equal(counts[1].num_queries, 2);
     assert_int_equal(counts[2].class_id, 1);
     assert_status(rtv_evaluation_metric(e, RTV_METRIC_RECALL, 1, RTV_RULE_MISS, &value, &error), RTV_OK);
     assert_true(value.value == 0.75); /* each finds itself: nothing is left out; the cat finds nothing */
@@ -404,17 +408,19 @@ static void wrong_options(void **state) {
     rtv_runtime *runtime = make_runtime();
     rtv_index *index = make_corners(runtime, corner_classes, NULL, 0);
     rtv_evaluation *e = NULL;
-    rtv_evaluate_options o;
+    rtv_evaluation_options o;
     (void)state;
 #define refuse(change)                                                                             \
     do {                                                                                           \
-        rtv_evaluate_options_init(&o);                                                             \
+        rtv_evaluation_options_init(&o);                                                           \
         change;                                                                                    \
         assert_status(rtv_evaluation_create(index, NULL, &o, &e, &error), RTV_E_INVALID_ARGUMENT); \
     } while (0)
     refuse(o.num_ks = 0);
-    refuse(o.num_ks = RTV_KS_MAX + 1);
-    refuse(o.ks = NULL);
+    refuse(o.num_ks = RTV_EVALUATION_KS_MAX + 1);
+    refuse((o.ks = NULL, o.num_ks = 3));
+    refuse(o.accept = RTV_ACCEPT_PARENTS);
+    refuse(o.accept = -1);
     refuse((o.ks = falling, o.num_ks = 2));
     refuse((o.ks = none, o.num_ks = 1));
     refuse(o.bootstrap_samples = -1);
@@ -437,9 +443,9 @@ static void wrong_indexes(void **state) {
     rtv_runtime *runtime = make_runtime();
     rtv_index *index = make_corners(runtime, corner_classes, NULL, 0), *other = make_corners(runtime, none, NULL, 0), *wide = NULL;
     rtv_evaluation *e = NULL;
-    rtv_evaluate_options o;
+    rtv_evaluation_options o;
     (void)state;
-    rtv_evaluate_options_init(&o);
+    rtv_evaluation_options_init(&o);
     assert_status(rtv_evaluation_create(other, NULL, NULL, &e, &error), RTV_E_INVALID_ARGUMENT);
     assert_status(rtv_evaluation_create(index, other, NULL, &e, &error), RTV_E_INVALID_ARGUMENT);
     assert_status(rtv_index_create(3, runtime, &wide, &error), RTV_OK);
@@ -447,9 +453,9 @@ static void wrong_indexes(void **state) {
     assert_status(rtv_evaluation_create(wide, NULL, NULL, &e, &error), RTV_E_INVALID_ARGUMENT);
     rtvi_flat_set_model(other->flat, "0123456789abcdef", "another");
     assert_status(rtv_evaluation_create(other, index, NULL, &e, &error), RTV_E_MISMATCH);
-    assert_contains(error.message, "allow_foreign");
+    assert_contains(error.message, "RTV_ACCEPT_ANY");
     assert_null(e);
-    o.allow_foreign = 1;
+    o.accept = RTV_ACCEPT_ANY;
     assert_status(rtv_evaluation_create(other, index, &o, &e, &error), RTV_OK); /* a gallery without classes: all are misses */
     rtv_evaluation_free(e);
     rtv_index_free(index);
@@ -483,7 +489,7 @@ static void an_empty_gallery(void **state) {
 static void wrong_questions(void **state) {
     rtv_runtime *runtime = make_runtime();
     rtv_index *index = make_corners(runtime, corner_classes, NULL, 0);
-    rtv_evaluate_options o;
+    rtv_evaluation_options o;
     rtv_evaluation_info info = {.struct_size = 1};
     rtv_metric_value value;
     rtv_threshold threshold;
@@ -493,7 +499,7 @@ static void wrong_questions(void **state) {
     double values[2];
     int64_t counts[2], found;
     (void)state;
-    rtv_evaluate_options_init(&o);
+    rtv_evaluation_options_init(&o);
     o.score_queries = 0;
     assert_status(rtv_evaluation_create(index, NULL, &o, &e, &error), RTV_OK);
     assert_status(rtv_evaluation_info_get(e, &info, &error), RTV_E_INVALID_ARGUMENT);
@@ -505,17 +511,31 @@ static void wrong_questions(void **state) {
     assert_status(rtv_evaluation_metric(e, RTV_METRIC_RECALL, 2, RTV_RULE_MISS, &value, &error), RTV_E_NOT_FOUND);
     assert_status(rtv_evaluation_metric(e, RTV_METRIC_RECALL, 1, RTV_RULE_MISS, NULL, &error), RTV_E_INVALID_ARGUMENT);
     assert_status(rtv_evaluation_metric(NULL, RTV_METRIC_RECALL, 1, RTV_RULE_MISS, &value, &error), RTV_E_INVALID_ARGUMENT);
-    assert_status(rtv_evaluation_classes(e, classes, 1, &error), RTV_E_BUFFER_TOO_SMALL);
-    assert_status(rtv_evaluation_classes(e, NULL, 1, &error), RTV_E_INVALID_ARGUMENT);
-    assert_status(rtv_evaluation_class_values(e, RTV_METRIC_MRR, 0, RTV_RULE_MISS, values, 1, &error), RTV_E_BUFFER_TOO_SMALL);
-    assert_status(rtv_evaluation_class_values(e, RTV_METRIC_RECALL, 3, RTV_RULE_MISS, values, 2, &error), RTV_E_NOT_FOUND);
-    assert_status(rtv_evaluation_class_values(e, RTV_METRIC_MRR, 0, RTV_RULE_MISS, NULL, 2, &error), RTV_E_INVALID_ARGUMENT);
-    assert_status(rtv_evaluation_queries(e, results, 3, &error), RTV_E_BUFFER_TOO_SMALL);
-    assert_status(rtv_evaluation_queries(e, NULL, 4, &error), RTV_E_INVALID_ARGUMENT);
-    assert_status(rtv_evaluation_hardest(e, -1, results, &found, &error), RTV_E_INVALID_ARGUMENT);
-    assert_status(rtv_evaluation_hardest(e, 1, NULL, &found, &error), RTV_E_INVALID_ARGUMENT);
-    assert_status(rtv_evaluation_hardest(e, 1, results, NULL, &error), RTV_E_INVALID_ARGUMENT);
-    assert_status(rtv_evaluation_hardest(e, 0, NULL, &found, &error), RTV_OK);
+    classes[1].class_id = 77;
+    assert_status(rtv_evaluation_classes(e, classes, 1, &found, &error), RTV_OK);
+    assert_int_equal(found, 2);
+    assert_int_equal(classes[0].class_id, 0);
+    assert_int_equal(classes[1].class_id, 77); /* no room */
+    assert_status(rtv_evaluation_classes(e, NULL, 0, &found, &error), RTV_OK);
+    assert_int_equal(found, 2);
+    assert_status(rtv_evaluation_classes(e, NULL, 1, &found, &error), RTV_E_INVALID_ARGUMENT);
+    assert_status(rtv_evaluation_classes(e, classes, 2, NULL, &error), RTV_E_INVALID_ARGUMENT);
+    values[1] = 77;
+    assert_status(rtv_evaluation_class_values(e, RTV_METRIC_MRR, 0, RTV_RULE_MISS, values, 1, &found, &error), RTV_OK);
+    assert_int_equal(found, 2);
+    assert_true(values[1] == 77);
+    assert_status(rtv_evaluation_class_values(e, RTV_METRIC_RECALL, 3, RTV_RULE_MISS, values, 2, &found, &error), RTV_E_NOT_FOUND);
+    assert_status(rtv_evaluation_class_values(e, RTV_METRIC_MRR, 0, RTV_RULE_MISS, NULL, 2, &found, &error), RTV_E_INVALID_ARGUMENT);
+    results[3].id = 77;
+    assert_status(rtv_evaluation_queries(e, results, 3, &found, &error), RTV_OK);
+    assert_int_equal(found, 4);
+    assert_int_equal(results[3].id, 77);
+    assert_status(rtv_evaluation_queries(e, NULL, 4, &found, &error), RTV_E_INVALID_ARGUMENT);
+    assert_status(rtv_evaluation_hardest(e, results, -1, &found, &error), RTV_E_INVALID_ARGUMENT);
+    assert_status(rtv_evaluation_hardest(e, NULL, 1, &found, &error), RTV_E_INVALID_ARGUMENT);
+    assert_status(rtv_evaluation_hardest(e, results, 1, NULL, &error), RTV_E_INVALID_ARGUMENT);
+    assert_status(rtv_evaluation_hardest(e, NULL, 0, &found, &error), RTV_OK);
+    assert_int_equal(found, 4);
     assert_status(rtv_evaluation_histogram(e, 0, 0, 1, 2, counts, NULL, &error), RTV_E_INVALID_ARGUMENT);
     assert_status(rtv_evaluation_histogram(e, RTV_SCORES_PAIRS_SAME, 1, 1, 2, counts, NULL, &error), RTV_E_INVALID_ARGUMENT);
     assert_status(rtv_evaluation_histogram(e, RTV_SCORES_PAIRS_SAME, 0, 1, 0, counts, NULL, &error), RTV_E_INVALID_ARGUMENT);
@@ -547,11 +567,11 @@ static int32_t watch_progress(void *user, int64_t done, int64_t total) {
 static void progress_and_cancelling(void **state) {
     rtv_runtime *runtime = make_runtime();
     rtv_index *index = make_corners(runtime, corner_classes, NULL, 0);
-    rtv_evaluate_options o;
+    rtv_evaluation_options o;
     rtv_evaluation *e = NULL;
     watch w = {0};
     (void)state;
-    rtv_evaluate_options_init(&o);
+    rtv_evaluation_options_init(&o);
     o.progress = watch_progress;
     o.progress_user = &w;
     for (int i = 0; i < 2; i++) {
@@ -581,16 +601,16 @@ static void no_memory(void **state) {
     rtv_runtime *runtime = make_runtime();
     rtv_index *gallery = make_corners(runtime, corner_classes, names, 2), *queries = make_corners(runtime, corner_classes, names, 2);
     rtv_evaluation *e = NULL;
-    rtv_evaluate_options o;
+    rtv_evaluation_options o;
     (void)state;
-    rtv_evaluate_options_init(&o);
+    rtv_evaluation_options_init(&o);
     o.bootstrap_samples = 10;
     for (int i = 0; i < 2; i++) {
         rtv_query_result result;
         int64_t found;
         assert_status(rtv_evaluation_create(gallery, i ? queries : NULL, &o, &e, &error), RTV_OK); /* whatever is kept for later is there */
         heap.fail_at = heap.calls + 1;
-        assert_status(rtv_evaluation_hardest(e, 1, &result, &found, &error), RTV_E_OUT_OF_MEMORY);
+        assert_status(rtv_evaluation_hardest(e, &result, 1, &found, &error), RTV_E_OUT_OF_MEMORY);
         heap.fail_at = 0;
         rtv_evaluation_free(e);
         for (long n = 1;; n++) {

@@ -4,6 +4,7 @@
 
 #include <sys/wait.h>
 
+#include "modelfile_support.h"
 #include "quantizer_support.h"
 
 /* The toy's float descriptors of noise are not those of a trained network: 8 bits keep them this close (measured 0.9990 and more). */
@@ -292,10 +293,34 @@ static void activations_that_are_not_finite(void **state) {
     assert_null(model);
 }
 
+/* A layer of which nothing comes: there is no scale for it, and leaving it in float32 is the way out. */
+static void activations_that_do_not_vary(void **state) {
+    fixture *f = *state;
+    const forgery dead = {.zeroed = "bn."};
+    const rtv_scope all = {.kind = RTV_SCOPE_REGEX, .text = ".*"};
+    rtv_quantizer_options options;
+    rtv_model *model = NULL;
+    forge("dead.safetensors", &dead);
+    rtv_model_free(f->model);
+    f->model = NULL;
+    assert_ok(rtv_model_load("dead.safetensors", f->runtime, NULL, &f->model, &f->error), f->error);
+    begin(f, NULL);
+    assert_int_equal(rtv_quantizer_finish(f->quantizer, NULL, &model, &f->error), RTV_E_FORMAT);
+    assert_contains(f->error.message, "value \"");
+    assert_contains(f->error.message, "got range 0..0, expected activations that vary (or a scope that ignores the layer)");
+    assert_null(model);
+    rtv_quantizer_options_init(&options);
+    options.ignored = &all;
+    options.num_ignored = 1;
+    assert_ok(rtv_quantizer_configure(f->quantizer, &options, &f->error), f->error);
+    assert_ok(rtv_quantizer_finish(f->quantizer, NULL, &model, &f->error), f->error);
+    rtv_model_free(model);
+}
+
 static void out_of_range(void **state) {
     fixture *f = *state;
-    rtv_scope scope = {RTV_SCOPE_NAME, 0, "conv1", NULL};
-    rtv_scope_settings override = {{RTV_SCOPE_NAME, 0, "conv1", NULL}, 0, 0, 0, 0};
+    rtv_scope scope = {.kind = RTV_SCOPE_NAME, .text = "conv1"};
+    rtv_scope_settings override = {.scope = {.kind = RTV_SCOPE_NAME, .text = "conv1"}};
     rtv_quantizer_options good, bad[20];
     int count = 0;
     rtv_quantizer_options_init(&good);
@@ -325,6 +350,13 @@ static void out_of_range(void **state) {
         assert_contains(f->error.message, "expected");
     }
     override.weights = RTV_AS_ELSEWHERE;
+    override.reserved[3] = 1;
+    assert_int_equal(rtv_quantizer_create(f->model, &bad[count - 1], &f->quantizer, &f->error), RTV_E_UNSUPPORTED);
+    override.reserved[3] = 0;
+    override.scope.reserved2[1] = 1;
+    assert_int_equal(rtv_quantizer_create(f->model, &bad[count - 1], &f->quantizer, &f->error), RTV_E_UNSUPPORTED);
+    assert_contains(f->error.message, "overrides[0]: reserved");
+    override.scope.reserved2[1] = 0;
     override.scope.text = "a\nb";
     assert_int_equal(rtv_quantizer_create(f->model, &bad[count - 1], &f->quantizer, &f->error), RTV_E_INVALID_ARGUMENT);
     assert_contains(f->error.message, "overrides[0]: got \"a?b\"");
@@ -443,6 +475,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(nothing_comes_of_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(a_quantized_model_is_not_quantized_again, setup, teardown),
         cmocka_unit_test_setup_teardown(activations_that_are_not_finite, setup, teardown),
+        cmocka_unit_test_setup_teardown(activations_that_do_not_vary, setup, teardown),
         cmocka_unit_test_setup_teardown(out_of_range, setup, teardown),
         cmocka_unit_test_setup_teardown(scopes_that_match_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_missing, setup, teardown),

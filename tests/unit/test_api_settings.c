@@ -20,7 +20,8 @@ static void what_is_written_can_be_read(void **state) {
     static const char all[] =
         "{\"preset\":\"performance\",\"estimator\":\"median\",\"weights\":\"nearest\",\"bias_correction\":\"full\",\"equalize\":true,"
         "\"quantize_auxiliary\":true,\"drop_auxiliary\":true,\"relaxed_scopes\":true,\"moment_samples\":12,\"max_samples\":2000,"
-        "\"ignored\":[{\"name\":\"conv1\"},{\"regex\":\"layer1\\\\..*\"},{\"op\":\"linear\"},{\"subgraph\":[\"conv1\",\"concat\"]}],"
+        "\"ignored\":[{\"name\":\"conv1\"},{\"regex\":\"layer1\\\\..*\"},{\"op\":\"linear\"},{\"subgraph\":[\"conv1\",\"concat\"]},{"
+        "\"reverted\":\"conv1\"}],"
         "\"overrides\":[{\"name\":\"layer2.0.conv1\",\"preset\":\"mixed\",\"estimator\":\"quantile\",\"weights\":\"half_range\","
         "\"bias_correction\":\"none\"},{\"op\":\"conv\"}]}";
     fixture *f = *state;
@@ -39,7 +40,7 @@ static void what_is_written_can_be_read(void **state) {
 /* What JSON does not say stays as the fields have it, and lists are joined. */
 static void fields_and_json_together(void **state) {
     fixture *f = *state;
-    const rtv_scope scope = {RTV_SCOPE_NAME, 0, "conv1", NULL};
+    const rtv_scope scope = {.kind = RTV_SCOPE_NAME, .text = "conv1"};
     rtv_quantizer_options options;
     char text[4096];
     rtv_quantizer_options_init(&options);
@@ -75,7 +76,8 @@ static void what_is_wrong_is_said_with_its_place(void **state) {
         {"{\"ignored\":{}}", RTV_E_INVALID_ARGUMENT, "\"ignored\": got something else, expected an array"},
         {"{\"ignored\":[{\"op\":\"conv\"},7]}", RTV_E_INVALID_ARGUMENT, "ignored[1]: got something else, expected an object"},
         {"{\"ignored\":[{}]}", RTV_E_INVALID_ARGUMENT, "ignored[0]: got no scope"},
-        {"{\"ignored\":[{\"op\":\"conv\",\"name\":\"conv1\"}]}", RTV_E_INVALID_ARGUMENT, "expected one of name, regex, op and subgraph"},
+        {"{\"ignored\":[{\"op\":\"conv\",\"name\":\"conv1\"}]}", RTV_E_INVALID_ARGUMENT,
+         "expected one of name, regex, op, subgraph and reverted"},
         {"{\"ignored\":[{\"op\":\"conv\",\"weights\":\"nearest\"}]}", RTV_E_INVALID_ARGUMENT, "ignored[0]: \"weights\": got \"nearest\""},
         {"{\"ignored\":[{\"name\":5}]}", RTV_E_INVALID_ARGUMENT, "ignored[0]: \"name\": got 5, expected a text"},
         {"{\"ignored\":[{\"name\":\"\\u0001\"}]}", RTV_E_INVALID_ARGUMENT, "ignored[0]: got \"?\", expected 1..512 bytes of UTF-8"},

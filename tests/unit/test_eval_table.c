@@ -22,8 +22,8 @@ static void means(void **state) {
     assert_int_equal(table.num_classes, 3);
     assert_int_equal(table.classes[0].class_id, -3);
     assert_int_equal(table.classes[2].class_id, 7);
-    assert_int_equal(table.classes[2].queries, 3);
-    assert_int_equal(table.classes[2].answerable, 2);
+    assert_int_equal(table.classes[2].num_queries, 3);
+    assert_int_equal(table.classes[2].num_answerable, 2);
     value = rtvi_eval_table_mean(&table, 0, RTV_RULE_MISS);
     assert_true(value.value == 0.2 && isnan(value.low) && isnan(value.high));
     assert_true(rtvi_eval_table_mean(&table, 1, RTV_RULE_LEFT_OUT).value == 0.375);

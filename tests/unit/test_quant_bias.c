@@ -114,8 +114,7 @@ static void test_sources(void **state) {
     quant_world_init(&w, "cgd_sg.pth");
     for (size_t i = 0; i < w.graph->num_nodes; i++) {
         const rtvi_node *node = &w.graph->nodes[i];
-        const int32_t before = rtvi_quant_bias_source(w.unfused, w.graph, node, 1),
-                      after = rtvi_quant_bias_source(w.unfused, w.graph, node, 0);
+        const int32_t before = quant_bias_source(w.unfused, w.graph, node, 1), after = quant_bias_source(w.unfused, w.graph, node, 0);
         assert_true(before >= 0 && after >= 0);
         if (strcmp(node->name, "layer1.0.conv3") == 0) {
             assert_string_equal(w.unfused->values[before].name, "layer1.0.conv3");

@@ -63,9 +63,9 @@ class Searching(support.TestCase):
 
     def test_the_index_has_to_be_the_models(self):
         foreign = Index.create(12)
-        self.refuses(libretrieve.MismatchError, "allow_foreign", Searcher, self.model, foreign)
-        Searcher(self.model, foreign, allow_foreign=True)
-        self.refuses(libretrieve.MismatchError, "dimension", Searcher, self.model, Index.create(11), allow_foreign=True)
+        self.refuses(libretrieve.MismatchError, "RTV_ACCEPT_ANY", Searcher, self.model, foreign)
+        Searcher(self.model, foreign, accept="any")
+        self.refuses(libretrieve.MismatchError, "dimension", Searcher, self.model, Index.create(11), accept="any")
 
     def test_closing_in_any_order(self):
         self.searcher.add(self.paths)

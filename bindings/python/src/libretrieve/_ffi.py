@@ -34,11 +34,11 @@ RTV_LOG_ERROR = 0
 RTV_LOG_WARNING = 1
 RTV_LOG_INFO = 2
 RTV_LOG_DEBUG = 3
-RTV_ISA_SCALAR = 1
-RTV_ISA_AVX2 = 2
-RTV_ISA_AVX512 = 3
-RTV_ISA_AVX512_VNNI = 4
-RTV_ISA_ANY = 100
+RTV_ISA_SCALAR = 10
+RTV_ISA_AVX2 = 20
+RTV_ISA_AVX512 = 30
+RTV_ISA_AVX512_VNNI = 40
+RTV_ISA_ANY = 1000
 RTV_FINGERPRINT_CHARS = 64
 RTV_EXECUTOR_AUTO = 0
 RTV_EXECUTOR_REFERENCE = 1
@@ -71,12 +71,13 @@ RTV_SCOPE_NAME = 0
 RTV_SCOPE_REGEX = 1
 RTV_SCOPE_OP = 2
 RTV_SCOPE_SUBGRAPH = 3
+RTV_SCOPE_REVERTED = 4
 RTV_SIMULATE_CODES = 0
 RTV_SIMULATE_CHANNEL_SYMMETRIC = 1
 RTV_SIMULATE_TENSOR_SYMMETRIC = 2
 RTV_SIMULATE_CHANNEL_ASYMMETRIC = 3
 RTV_SIMULATE_TENSOR_ASYMMETRIC = 4
-RTV_METRIC_MOST = 16
+RTV_ACCURACY_VALUES_MAX = 16
 RTV_ACCURACY_FLOAT = 0
 RTV_ACCURACY_INT8 = 1
 RTV_ACCURACY_REVERT = 2
@@ -92,14 +93,17 @@ RTV_SPLIT_TRAIN = 1
 RTV_SPLIT_TEST = 2
 RTV_SPLIT_QUERY = 3
 RTV_SPLIT_GALLERY = 4
-RTV_DRIFT_MOST_K = 16
+RTV_DRIFT_KS_MAX = 16
 RTV_PAYLOAD_MAX = 65536
+RTV_ACCEPT_OWN = 0
+RTV_ACCEPT_ANY = 1
+RTV_ACCEPT_PARENTS = 2
 RTV_STORAGE_FLOAT32 = 1
 RTV_STORAGE_FLOAT16 = 2
 RTV_STORAGE_INT8 = 3
 RTV_CLASSES_LABEL = 1
 RTV_CLASSES_PREDICTED = 2
-RTV_KS_MAX = 64
+RTV_EVALUATION_KS_MAX = 64
 RTV_METRIC_RECALL = 1
 RTV_METRIC_PRECISION = 2
 RTV_METRIC_R_PRECISION = 3
@@ -113,9 +117,6 @@ RTV_SCORES_NEAREST_OTHER = 2
 RTV_SCORES_PAIRS_SAME = 3
 RTV_SCORES_PAIRS_OTHER = 4
 RTV_PREDICTED_OWN = -2
-RTV_INDEX_OWN = 0
-RTV_INDEX_ANY = 1
-RTV_INDEX_PARENTS = 2
 RTV_VECTORS_NPY = 1
 RTV_VECTORS_FVECS = 2
 RTV_VECTORS_IVECS = 3
@@ -232,10 +233,11 @@ class rtv_model_info(Structure):
     _fields_ = [
         ("struct_size", c_uint32),
         ("descriptor_dim", c_int32),
-        ("num_classes", c_int32),
         ("input_width", c_int32),
         ("input_height", c_int32),
         ("executor", c_int32),
+        ("reserved", c_int32),
+        ("num_classes", c_int64),
         ("num_parameters", c_int64),
         ("weights_bytes", c_int64),
         ("resident_bytes", c_int64),
@@ -295,6 +297,7 @@ class rtv_scope(Structure):
         ("reserved", c_int32),
         ("text", c_char_p),
         ("to", c_char_p),
+        ("reserved2", c_uint64 * 2),
     ]
 
 
@@ -305,6 +308,7 @@ class rtv_scope_settings(Structure):
         ("estimator", c_int32),
         ("weights", c_int32),
         ("bias_correction", c_int32),
+        ("reserved", c_int32 * 4),
     ]
 
 
@@ -319,7 +323,8 @@ class rtv_quantizer_options(Structure):
         ("quantize_auxiliary", c_int32),
         ("drop_auxiliary", c_int32),
         ("relaxed_scopes", c_int32),
-        ("moment_samples", c_int32),
+        ("reserved", c_int32),
+        ("moment_samples", c_int64),
         ("max_samples", c_int64),
         ("ignored", c_void_p),
         ("num_ignored", c_int64),
@@ -344,8 +349,8 @@ class rtv_quantized_layer(Structure):
         ("weight_snr_db", c_double),
         ("name", c_char * 96),
         ("op", c_char * 24),
-        ("runs_in", c_char * 16),
-        ("result", c_char * 8),
+        ("precision", c_char * 16),
+        ("output", c_char * 8),
         ("why", c_char * 136),
     ]
 
@@ -360,24 +365,24 @@ class rtv_simulate_options(Structure):
     ]
 
 
-rtv_metric_fn = CFUNCTYPE(c_int32, c_void_p, c_void_p, c_void_p, c_int32)
+rtv_metric_fn = CFUNCTYPE(c_int32, c_void_p, c_void_p, c_void_p, c_int64)
 
 
 class rtv_accuracy_options(Structure):
     _fields_ = [
         ("struct_size", c_uint32),
-        ("max_layers", c_int32),
+        ("reserved", c_int32),
+        ("max_layers", c_int64),
         ("max_drop", c_double),
         ("pictures", c_void_p),
         ("classes", c_void_p),
         ("count", c_int64),
         ("ranking_pictures", c_int64),
-        ("k", c_void_p),
-        ("num_k", c_int64),
+        ("ks", c_void_p),
+        ("num_ks", c_int64),
         ("metric", rtv_metric_fn),
         ("metric_user", c_void_p),
-        ("num_values", c_int32),
-        ("reserved", c_int32),
+        ("num_values", c_int64),
         ("progress", rtv_progress_fn),
         ("progress_user", c_void_p),
     ]
@@ -399,9 +404,10 @@ class rtv_accuracy_step(Structure):
 class rtv_dataset_info(Structure):
     _fields_ = [
         ("struct_size", c_uint32),
-        ("num_classes", c_int32),
+        ("reserved", c_int32),
+        ("num_classes", c_int64),
         ("count", c_int64),
-        ("splits", c_int64 * 5),
+        ("splits", c_int64 * 8),
     ]
 
 
@@ -423,8 +429,8 @@ class rtv_drift_options(Structure):
         ("struct_size", c_uint32),
         ("mode", c_int32),
         ("classes", c_void_p),
-        ("k", c_void_p),
-        ("num_k", c_int64),
+        ("ks", c_void_p),
+        ("num_ks", c_int64),
         ("layer_pictures", c_int64),
         ("progress", rtv_progress_fn),
         ("progress_user", c_void_p),
@@ -452,7 +458,8 @@ class rtv_drift_info(Structure):
 class rtv_recall_drift(Structure):
     _fields_ = [
         ("struct_size", c_uint32),
-        ("k", c_int32),
+        ("reserved", c_int32),
+        ("k", c_int64),
         ("recall_a", c_double),
         ("recall_b", c_double),
         ("recall_mixed", c_double),
@@ -553,14 +560,13 @@ class rtv_index_info(Structure):
         ("storage", c_int32),
         ("normalize", c_int32),
         ("writable", c_int32),
-        ("num_segments", c_int32),
+        ("min_score", c_float),
+        ("num_segments", c_int64),
         ("num_removed", c_int64),
         ("file_bytes", c_int64),
         ("reclaim_bytes", c_int64),
         ("uncommitted", c_int64),
-        ("commits", c_uint64),
-        ("min_score", c_float),
-        ("reserved2", c_int32),
+        ("commits", c_int64),
     ]
 
 
@@ -633,15 +639,16 @@ class rtv_pair(Structure):
 rtv_pairs_fn = CFUNCTYPE(c_int32, c_void_p, c_void_p, c_int64)
 
 
-class rtv_evaluate_options(Structure):
+class rtv_evaluation_options(Structure):
     _fields_ = [
         ("struct_size", c_uint32),
-        ("num_ks", c_int32),
+        ("accept", c_int32),
         ("ks", c_void_p),
+        ("num_ks", c_int64),
         ("predicted", c_int32),
-        ("allow_foreign", c_int32),
-        ("bootstrap_samples", c_int32),
-        ("score_queries", c_int32),
+        ("reserved", c_int32),
+        ("bootstrap_samples", c_int64),
+        ("score_queries", c_int64),
         ("confidence", c_double),
         ("seed", c_uint64),
         ("progress", rtv_progress_fn),
@@ -659,9 +666,10 @@ class rtv_evaluation_info(Structure):
         ("num_unlabelled", c_int64),
         ("num_classes", c_int64),
         ("num_score_queries", c_int64),
-        ("num_ks", c_int32),
+        ("ks", c_void_p),
+        ("num_ks", c_int64),
+        ("bootstrap_samples", c_int64),
         ("predicted", c_int32),
-        ("bootstrap_samples", c_int32),
         ("reserved", c_int32),
         ("confidence", c_double),
         ("seed", c_uint64),
@@ -680,15 +688,15 @@ class rtv_class_count(Structure):
     _fields_ = [
         ("class_id", c_int32),
         ("reserved", c_int32),
-        ("queries", c_int64),
-        ("answerable", c_int64),
+        ("num_queries", c_int64),
+        ("num_answerable", c_int64),
     ]
 
 
 class rtv_query_result(Structure):
     _fields_ = [
         ("id", c_int64),
-        ("relevant", c_int64),
+        ("num_relevant", c_int64),
         ("first_rank", c_int64),
         ("average_precision", c_double),
         ("class_id", c_int32),
@@ -753,7 +761,7 @@ STRUCTS = (
     rtv_search_options,
     rtv_blend,
     rtv_pair,
-    rtv_evaluate_options,
+    rtv_evaluation_options,
     rtv_evaluation_info,
     rtv_metric_value,
     rtv_class_count,
@@ -782,16 +790,16 @@ FUNCTIONS = {
     "rtv_drift_pictures": (c_int32, [c_void_p, c_void_p, c_int64, c_void_p, c_void_p]),
     "rtv_drift_recalls": (c_int32, [c_void_p, c_void_p, c_int64, c_void_p, c_void_p]),
     "rtv_embed_options_init_sized": (None, [c_void_p, c_uint32]),
-    "rtv_evaluate_options_init_sized": (None, [c_void_p, c_uint32]),
-    "rtv_evaluation_class_values": (c_int32, [c_void_p, c_int32, c_int64, c_int32, c_void_p, c_int64, c_void_p]),
-    "rtv_evaluation_classes": (c_int32, [c_void_p, c_void_p, c_int64, c_void_p]),
+    "rtv_evaluation_class_values": (c_int32, [c_void_p, c_int32, c_int64, c_int32, c_void_p, c_int64, c_void_p, c_void_p]),
+    "rtv_evaluation_classes": (c_int32, [c_void_p, c_void_p, c_int64, c_void_p, c_void_p]),
     "rtv_evaluation_create": (c_int32, [c_void_p, c_void_p, c_void_p, c_void_p, c_void_p]),
     "rtv_evaluation_free": (None, [c_void_p]),
-    "rtv_evaluation_hardest": (c_int32, [c_void_p, c_int64, c_void_p, c_void_p, c_void_p]),
+    "rtv_evaluation_hardest": (c_int32, [c_void_p, c_void_p, c_int64, c_void_p, c_void_p]),
     "rtv_evaluation_histogram": (c_int32, [c_void_p, c_int32, c_double, c_double, c_int64, c_void_p, c_void_p, c_void_p]),
     "rtv_evaluation_info_get": (c_int32, [c_void_p, c_void_p, c_void_p]),
     "rtv_evaluation_metric": (c_int32, [c_void_p, c_int32, c_int64, c_int32, c_void_p, c_void_p]),
-    "rtv_evaluation_queries": (c_int32, [c_void_p, c_void_p, c_int64, c_void_p]),
+    "rtv_evaluation_options_init_sized": (None, [c_void_p, c_uint32]),
+    "rtv_evaluation_queries": (c_int32, [c_void_p, c_void_p, c_int64, c_void_p, c_void_p]),
     "rtv_evaluation_threshold": (c_int32, [c_void_p, c_double, c_void_p, c_void_p]),
     "rtv_import_options_init_sized": (None, [c_void_p, c_uint32]),
     "rtv_index_add": (c_int32, [c_void_p, c_void_p, c_int64, c_void_p]),

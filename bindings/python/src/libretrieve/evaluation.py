@@ -12,7 +12,7 @@ from ._arrays import vectors
 from ._callbacks import Progress, Watch
 from ._library import Handle, call, fields, lib
 from .errors import InvalidArgumentError
-from .index import Index
+from .index import ORIGINS, Index
 from .runtime import choice, initialised
 
 if TYPE_CHECKING:
@@ -70,8 +70,8 @@ class ClassResult(NamedTuple):
 
     #: in the gallery's numbers; one that only the queries have: -2 - its number there
     class_id: int
-    queries: int
-    answerable: int
+    num_queries: int
+    num_answerable: int
     #: the metric's mean over the queries of the class
     value: float
 
@@ -82,7 +82,7 @@ class QueryResult(NamedTuple):
     id: int
     class_id: int
     #: how many relevant items there are
-    relevant: int
+    num_relevant: int
     #: of the first relevant item, from 1; 0 when none is found
     first_rank: int
     average_precision: float
@@ -160,16 +160,17 @@ class Evaluation(Handle):
         rows = (_ffi.rtv_class_count * count)()
         values = (ctypes.c_double * count)()
         numbers = (choice(_METRICS, name, "metric"), self._ks[0] if k is None else k, choice(_RULES, rule, "rule"))
-        call(lib.rtv_evaluation_classes, owned.address, ctypes.byref(rows), count)
-        call(lib.rtv_evaluation_class_values, owned.address, *numbers, ctypes.byref(values), count)
-        return [ClassResult(row.class_id, row.queries, row.answerable, value) for row, value in zip(rows, values)]
+        found = ctypes.c_int64()
+        call(lib.rtv_evaluation_classes, owned.address, ctypes.byref(rows), count, ctypes.byref(found))
+        call(lib.rtv_evaluation_class_values, owned.address, *numbers, ctypes.byref(values), count, ctypes.byref(found))
+        return [ClassResult(row.class_id, row.num_queries, row.num_answerable, value) for row, value in zip(rows, values)]
 
     def queries(self) -> List[QueryResult]:
         """Every query, in the order of the items."""
         owned = self._use()
         count = self.info.num_queries
         rows = (_ffi.rtv_query_result * count)()
-        call(lib.rtv_evaluation_queries, owned.address, ctypes.byref(rows), count)
+        call(lib.rtv_evaluation_queries, owned.address, ctypes.byref(rows), count, ctypes.byref(ctypes.c_int64()))
         return [QueryResult(**fields(row, QueryResult._fields)) for row in rows]
 
     def hardest(self, count: int = 20) -> List[QueryResult]:
@@ -177,8 +178,8 @@ class Evaluation(Handle):
         owned = self._use()
         rows = (_ffi.rtv_query_result * max(count, 0))()
         found = ctypes.c_int64()
-        call(lib.rtv_evaluation_hardest, owned.address, count, ctypes.byref(rows), ctypes.byref(found))
-        return [QueryResult(**fields(row, QueryResult._fields)) for row in rows[: found.value]]
+        call(lib.rtv_evaluation_hardest, owned.address, ctypes.byref(rows), count, ctypes.byref(found))
+        return [QueryResult(**fields(row, QueryResult._fields)) for row in rows[: min(count, found.value)]]
 
     def histogram(self, scores: str = "nearest_same", bins: int = 100, range: Tuple[float, float] = (-1.0, 1.0)) -> Ids:
         """Scores in bins of equal width; those outside the range go to the first and the last.
@@ -222,7 +223,7 @@ def evaluate(
     queries: Optional[Index] = None,
     ks: Sequence[int] = (1, 10, 100, 1000),
     predicted: bool = False,
-    allow_foreign: bool = False,
+    accept: str = "own",
     bootstrap_samples: Optional[int] = None,
     score_queries: Optional[int] = None,
     confidence: Optional[float] = None,
@@ -249,8 +250,8 @@ def evaluate(
         Of recall@k and precision@k, rising.
     predicted : bool
         A query's ranking holds only items that are predicted as its own predicted class.
-    allow_foreign : bool
-        Take two indexes of different models.
+    accept : {"own", "any"}
+        "any" takes two indexes of different models.
     bootstrap_samples, confidence, seed : optional
         Of the confidence intervals.
     score_queries : int, optional
@@ -263,12 +264,12 @@ def evaluate(
     elif classes is not None:
         raise InvalidArgumentError("classes: an index has its own")
     of_gallery, of_queries = gallery._use(), None if queries is None else queries._use()
-    options = initialised(_ffi.rtv_evaluate_options, lib.rtv_evaluate_options_init_sized)
+    options = initialised(_ffi.rtv_evaluation_options, lib.rtv_evaluation_options_init_sized)
     given = np.array(list(ks), dtype=np.int64)
     options.ks = given.ctypes.data
     options.num_ks = len(given)
     options.predicted = predicted
-    options.allow_foreign = allow_foreign
+    options.accept = choice(ORIGINS, accept, "accept")
     numbers = {"bootstrap_samples": bootstrap_samples, "score_queries": score_queries, "confidence": confidence, "seed": seed}
     for name, number in numbers.items():
         if number is not None:

@@ -24,6 +24,8 @@ __all__ = ["Index", "IndexInfo", "Pairs", "Range"]
 _STORAGE = {"float32": _ffi.RTV_STORAGE_FLOAT32, "float16": _ffi.RTV_STORAGE_FLOAT16, "int8": _ffi.RTV_STORAGE_INT8}
 _STORAGE_NAMES = {number: word for word, number in _STORAGE.items()}
 _FORMATS = {"npy": _ffi.RTV_VECTORS_NPY, "fvecs": _ffi.RTV_VECTORS_FVECS, "faiss": _ffi.RTV_VECTORS_FAISS}
+#: whose vectors are taken
+ORIGINS = {"own": _ffi.RTV_ACCEPT_OWN, "any": _ffi.RTV_ACCEPT_ANY, "parents": _ffi.RTV_ACCEPT_PARENTS}
 _KINDS = {"label": _ffi.RTV_CLASSES_LABEL, "predicted": _ffi.RTV_CLASSES_PREDICTED}
 _PAIR = np.dtype([("a", "<i8"), ("b", "<i8"), ("score", "<f4"), ("reserved", "<i4")])  # rtv_pair
 #: A class by number or by name.

@@ -9,7 +9,7 @@ from . import _ffi, _pictures
 from ._callbacks import Progress, Watch
 from ._library import Handle, call, lib
 from ._pictures import Pictures
-from .index import Accept, Class, Index, IndexNames, Items, Options, hit_arrays
+from .index import ORIGINS, Accept, Class, Index, IndexNames, Items, Options, hit_arrays
 from .model import _MODES, Embedding, Model, ResultArrays, _join
 from .results import SearchResult
 from .runtime import choice, initialised
@@ -32,9 +32,9 @@ class Searcher(Handle):
     ----------
     model : Model
     index : Index
-        Made with this model.
-    allow_foreign : bool
-        Take any index of the same dimension.
+    accept : {"own", "any", "parents"}
+        Whose index is taken: one made with this model, any of the same dimension, or also one made with the float32 model that this one
+        was quantized from.
 
     Raises
     ------
@@ -44,11 +44,11 @@ class Searcher(Handle):
 
     __slots__ = ("_dim", "_index", "_decoder")
 
-    def __init__(self, model: Model, index: Index, *, allow_foreign: bool = False) -> None:
+    def __init__(self, model: Model, index: Index, *, accept: str = "own") -> None:
         self._owned = None
         of_model, of_index = model._use(), index._use()
         pointer = ctypes.c_void_p()
-        call(lib.rtv_searcher_create, of_model.address, of_index.address, int(allow_foreign), ctypes.byref(pointer))
+        call(lib.rtv_searcher_create, of_model.address, of_index.address, choice(ORIGINS, accept, "accept"), ctypes.byref(pointer))
         self._take(pointer, lib.rtv_searcher_free, (of_model, of_index))
         self._dim = model.dim
         self._index = of_index

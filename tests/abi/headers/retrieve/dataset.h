@@ -34,9 +34,10 @@ RTV_API void rtv_dataset_free(rtv_dataset *dataset);
 
 typedef struct rtv_dataset_info {
     uint32_t struct_size;
-    int32_t num_classes;
+    int32_t reserved;
+    int64_t num_classes;
     int64_t count;     /* pictures */
-    int64_t splits[5]; /* pictures by RTV_SPLIT_* */
+    int64_t splits[8]; /* pictures by RTV_SPLIT_*, with room for three more */
 } rtv_dataset_info;
 
 /* Fill info->struct_size before the call. Errors: INVALID_ARGUMENT. */

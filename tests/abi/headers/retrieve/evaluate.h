@@ -19,31 +19,34 @@ extern "C" {
  * docs/evaluation.md has the definitions and their sources. */
 typedef struct rtv_evaluation rtv_evaluation;
 
-typedef struct rtv_evaluate_options {
+typedef struct rtv_evaluation_options {
     uint32_t struct_size;
-    int32_t num_ks;    /* 1..RTV_KS_MAX; init writes 4 */
-    const int64_t *ks; /* [num_ks] of recall@k and precision@k, ascending, >= 1; init writes 1, 10, 100, 1000 */
+    int32_t accept;    /* RTV_ACCEPT_OWN (init), or ANY: two indexes of different models may be evaluated together */
+    const int64_t *ks; /* [num_ks] of recall@k and precision@k, rising, >= 1; NULL (init) for 1, 10, 100, 1000 */
+    int64_t num_ks;    /* 1..RTV_EVALUATION_KS_MAX; init writes 4 */
     int32_t predicted; /* 1: a query's ranking holds only items predicted as its own predicted class, as a search with RTV_PREDICTED_OWN; a
                           query without predicted class sees all. What the filter hides stays relevant and is never found. Init writes 0 */
-    int32_t allow_foreign;     /* 1: two indexes of different models may be evaluated together; init writes 0 */
-    int32_t bootstrap_samples; /* for confidence intervals; 0 for none; init writes 1000 */
-    int32_t score_queries;     /* so many queries, drawn by seed, are searched for scores (histogram, threshold); 0 for none, -1 for
-                                  all; init writes 10000 */
+    int32_t reserved;
+    int64_t bootstrap_samples; /* for confidence intervals; 0 for none; init writes 1000 */
+    int64_t score_queries;     /* so many queries, drawn by seed, are searched for scores (histogram, threshold); 0 for none, -1 for
+                                  all; init writes 2000 */
     double confidence;         /* of the intervals, above 0, below 1; init writes 0.95 */
     uint64_t seed;             /* of every draw; init writes 1 */
     rtv_progress_fn progress;  /* NULL (init) for none */
     void *progress_user;
-} rtv_evaluate_options;
+} rtv_evaluation_options;
 
-#define RTV_KS_MAX 64
+#define RTV_EVALUATION_KS_MAX 64
 
-RTV_API void rtv_evaluate_options_init_sized(rtv_evaluate_options *options, uint32_t struct_size);
-#define rtv_evaluate_options_init(options) rtv_evaluate_options_init_sized((options), (uint32_t)sizeof(rtv_evaluate_options))
+RTV_API void rtv_evaluation_options_init_sized(rtv_evaluation_options *options, uint32_t struct_size);
+#define rtv_evaluation_options_init(options) rtv_evaluation_options_init_sized((options), (uint32_t)sizeof(rtv_evaluation_options))
 
 /* queries NULL: leave-one-out, every item of the gallery is a query. Else the items of queries, against the whole gallery: nothing is left
- * out, also when the two are the same index. Classes are matched by name where both indexes name theirs, else by number.
- * Errors: INVALID_ARGUMENT (options; no item has a class), MISMATCH (dimensions, models), OUT_OF_MEMORY, CANCELLED. */
-RTV_API int32_t rtv_evaluation_create(rtv_index *gallery, rtv_index *queries, const rtv_evaluate_options *options,
+ * out, also when the two are the same index. Classes are matched by name where both indexes name theirs, else by number. Do not change
+ * the indexes meanwhile.
+ * Errors: INVALID_ARGUMENT (options; no item has a class), MISMATCH (dimensions, models), STATE, NOT_FOUND (an index was changed),
+ * OUT_OF_MEMORY, CANCELLED. */
+RTV_API int32_t rtv_evaluation_create(rtv_index *gallery, rtv_index *queries, const rtv_evaluation_options *options,
                                       rtv_evaluation **evaluation, rtv_error *error);
 
 RTV_API void rtv_evaluation_free(rtv_evaluation *evaluation);
@@ -57,9 +60,11 @@ typedef struct rtv_evaluation_info {
     int64_t num_unlabelled;    /* items without a class, which are no queries */
     int64_t num_classes;       /* classes of the queries */
     int64_t num_score_queries; /* queries whose scores were looked at */
-    int32_t num_ks;
-    int32_t predicted; /* as in the options */
-    int32_t bootstrap_samples;
+    /* The options that were used. */
+    const int64_t *ks; /* [num_ks]; live as long as the evaluation */
+    int64_t num_ks;
+    int64_t bootstrap_samples;
+    int32_t predicted;
     int32_t reserved;
     double confidence;
     uint64_t seed;
@@ -98,36 +103,38 @@ RTV_API int32_t rtv_evaluation_metric(const rtv_evaluation *evaluation, int32_t 
 typedef struct rtv_class_count {
     int32_t class_id; /* in the gallery's numbers; one that only the queries have: -2 - its number there */
     int32_t reserved;
-    int64_t queries;
-    int64_t answerable;
+    int64_t num_queries;
+    int64_t num_answerable;
 } rtv_class_count;
 
-/* classes[num_classes], by the gallery's number; those that only the queries have come last. Errors: BUFFER_TOO_SMALL (capacity below
- * num_classes). */
-RTV_API int32_t rtv_evaluation_classes(const rtv_evaluation *evaluation, rtv_class_count *classes, int64_t capacity, rtv_error *error);
-/* values[num_classes], the metric's mean over each class's queries; NaN for none. Errors: as rtv_evaluation_metric, BUFFER_TOO_SMALL. */
+/* Writes min(capacity, count) rows, class_id ascending, and the count, info's num_classes. Errors: INVALID_ARGUMENT. */
+RTV_API int32_t rtv_evaluation_classes(const rtv_evaluation *evaluation, rtv_class_count *classes, int64_t capacity, int64_t *count,
+                                       rtv_error *error);
+/* The metric's mean over each class's queries, NaN for none; in the order of rtv_evaluation_classes, so written and counted. Errors: as
+ * rtv_evaluation_metric. */
 RTV_API int32_t rtv_evaluation_class_values(const rtv_evaluation *evaluation, int32_t metric, int64_t k, int32_t rule, double *values,
-                                            int64_t capacity, rtv_error *error);
+                                            int64_t capacity, int64_t *count, rtv_error *error);
 
 /* One query. Frozen, without padding. */
 typedef struct rtv_query_result {
-    int64_t id;         /* of the item */
-    int64_t relevant;   /* R */
-    int64_t first_rank; /* of the first relevant item; 0 when none is found */
+    int64_t id;           /* of the item */
+    int64_t num_relevant; /* R */
+    int64_t first_rank;   /* of the first relevant item; 0 when none is found */
     double average_precision;
     int32_t class_id; /* as in rtv_class_count */
     int32_t reserved;
 } rtv_query_result;
 
-/* results[num_queries], in the order of the items. Errors: BUFFER_TOO_SMALL. */
-RTV_API int32_t rtv_evaluation_queries(const rtv_evaluation *evaluation, rtv_query_result *results, int64_t capacity, rtv_error *error);
-/* Up to count queries that have relevant items, the hardest first: by first_rank descending (not found at all is hardest), then average
- * precision ascending, then id. *found: how many. */
-RTV_API int32_t rtv_evaluation_hardest(const rtv_evaluation *evaluation, int64_t count, rtv_query_result *results, int64_t *found,
+/* Writes min(capacity, count) rows, in the order of the items, and the count, info's num_queries. Errors: INVALID_ARGUMENT. */
+RTV_API int32_t rtv_evaluation_queries(const rtv_evaluation *evaluation, rtv_query_result *results, int64_t capacity, int64_t *count,
+                                       rtv_error *error);
+/* The same of the queries that have relevant items, the hardest first: by first_rank descending (not found at all is hardest), then
+ * average precision ascending, then id; the count is info's num_answerable. */
+RTV_API int32_t rtv_evaluation_hardest(const rtv_evaluation *evaluation, rtv_query_result *results, int64_t capacity, int64_t *count,
                                        rtv_error *error);
 
 /* Scores of the drawn queries. NEAREST: one a query, of the best item that is relevant, or that is of another class: what a search's first
- * hits are like. PAIRS: with every relevant item, and with up to 100 drawn items of other classes. */
+ * hits are like. PAIRS: with every relevant item, and with up to 100 drawn items of other classes (or of none). */
 enum { RTV_SCORES_NEAREST_SAME = 1, RTV_SCORES_NEAREST_OTHER = 2, RTV_SCORES_PAIRS_SAME = 3, RTV_SCORES_PAIRS_OTHER = 4 };
 
 /* counts[bins]: bin i holds the scores in [low + i * width, low + (i+1) * width), width = (high - low) / bins; those outside go to the

@@ -88,10 +88,11 @@ RTV_API void rtv_model_free(rtv_model *model);
 typedef struct rtv_model_info {
     uint32_t struct_size;
     int32_t descriptor_dim; /* floats in a descriptor */
-    int32_t num_classes;    /* of the classifier output; 0 without one */
     int32_t input_width;
     int32_t input_height;
     int32_t executor; /* RTV_EXECUTOR_REFERENCE or RTV_EXECUTOR_ONEDNN */
+    int32_t reserved;
+    int64_t num_classes; /* of the classifier output; 0 without one */
     int64_t num_parameters;
     int64_t weights_bytes;    /* as float32 */
     int64_t resident_bytes;   /* weights as the executor holds them */
@@ -102,6 +103,8 @@ typedef struct rtv_model_info {
     char descriptors[16];                        /* "SG"; empty for a classifier */
     char preprocessing[224];                     /* one line */
     char fingerprint[RTV_FINGERPRINT_CHARS + 8]; /* with a final NUL */
+    char parent[RTV_FINGERPRINT_CHARS + 8];      /* the float32 model's that a quantized one was made of; empty for a float32 model */
+    int64_t calibration_pictures;                /* that a quantized model was made with; 0 for a float32 model */
 } rtv_model_info;
 
 /* Fill info->struct_size before the call. Errors: INVALID_ARGUMENT. */

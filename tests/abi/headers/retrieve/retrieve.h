@@ -34,12 +34,14 @@
  *
  * Conventions. Errors are listed with each function; NULL for what must be there is INVALID_ARGUMENT everywhere, and FORKED, BUSY and IO
  * for threads are explained once, with rtv_runtime. Functions return RTV_OK or a negative status, and on failure change nothing the caller
- * can see. The last parameter says why. Option structs are filled by their init macro. NULL options are the defaults. Paths and text are
- * UTF-8. Nothing is printed, no environment variable is read (oneDNN and OpenMP read theirs), and nothing needs to be initialised. Handles
- * may be freed in any order and from any thread, but none while a call with it runs. */
+ * can see. The last parameter says why. Option structs are filled by their init macro; NULL options are the defaults. Sizes of the caller's
+ * buffers are uint64_t, numbers of items int64_t; where rows are written, capacity 0 with NULL asks only how many there are. Paths and text
+ * are UTF-8. Nothing is printed, no environment variable is read (oneDNN and OpenMP read theirs), and nothing needs to be initialised.
+ * Handles may be freed in any order and from any thread, but none while a call with it runs; freeing NULL does nothing. */
 #ifndef RETRIEVE_RETRIEVE_H
 #define RETRIEVE_RETRIEVE_H
 
+#include <retrieve/accuracy.h>
 #include <retrieve/dataset.h>
 #include <retrieve/drift.h>
 #include <retrieve/evaluate.h>
@@ -47,6 +49,7 @@
 #include <retrieve/image.h>
 #include <retrieve/index.h>
 #include <retrieve/model.h>
+#include <retrieve/quantizer.h>
 #include <retrieve/runtime.h>
 #include <retrieve/searcher.h>
 #include <retrieve/status.h>

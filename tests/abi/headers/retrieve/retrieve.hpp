@@ -168,6 +168,9 @@ struct embed_options : rtv_embed_options {
 struct search_options : rtv_search_options {
     search_options() noexcept { rtv_search_options_init_sized(this, sizeof(rtv_search_options)); }
 };
+struct quantizer_options : rtv_quantizer_options {
+    quantizer_options() noexcept { rtv_quantizer_options_init_sized(this, sizeof(rtv_quantizer_options)); }
+};
 struct items : rtv_items {
     items() noexcept : rtv_items() { struct_size = sizeof(rtv_items); }
 };
@@ -392,10 +395,10 @@ class index : public handle<rtv_index, rtv_index_free> {
 class searcher : public handle<rtv_searcher, rtv_searcher_free> {
    public:
     using handle::handle;
-    static outcome<searcher> create(const model &with, const index &in, bool allow_foreign = false) {
+    static outcome<searcher> create(const model &with, const index &in, std::int32_t accept = RTV_ACCEPT_OWN) {
         rtv_searcher *created = nullptr;
         rtv_error e;
-        rtv_searcher_create(with.get(), in.get(), allow_foreign, &created, &e);
+        rtv_searcher_create(with.get(), in.get(), accept, &created, &e);
         return detail::finish(e, searcher(created));
     }
     /* At most k hits for one picture. */
@@ -420,6 +423,29 @@ class searcher : public handle<rtv_searcher, rtv_searcher_free> {
         rtv_error e;
         rtv_searcher_add(get(), pictures.data(), pictures.count(), items, options, into, &e);
         return detail::finish(e);
+    }
+};
+
+class quantizer : public handle<rtv_quantizer, rtv_quantizer_free> {
+   public:
+    using handle::handle;
+    static outcome<quantizer> create(const model &of, const rtv_quantizer_options *options = nullptr) {
+        rtv_quantizer *created = nullptr;
+        rtv_error e;
+        rtv_quantizer_create(of.get(), options, &created, &e);
+        return detail::finish(e, quantizer(created));
+    }
+    /* The first picture that fails is the failure of the call, and none is added. */
+    outcome<void> add(span<const rtv_picture> pictures) const {
+        rtv_error e;
+        rtv_quantizer_add(get(), pictures.data(), pictures.count(), nullptr, nullptr, nullptr, &e);
+        return detail::finish(e);
+    }
+    outcome<model> finish(const rtv_model_options *options = nullptr) const {
+        rtv_model *made = nullptr;
+        rtv_error e;
+        rtv_quantizer_finish(get(), options, &made, &e);
+        return detail::finish(e, model(made));
     }
 };
 

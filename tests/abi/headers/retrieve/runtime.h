@@ -31,13 +31,13 @@ typedef void (*rtv_log_fn)(void *user, int32_t level, const char *line);
  * Returning anything but 0 stops the work with RTV_E_CANCELLED. */
 typedef int32_t (*rtv_progress_fn)(void *user, int64_t done, int64_t total);
 
-/* Instruction sets, each with all before it. */
+/* Instruction sets, ascending, with room between for those to come; a cap allows all up to it. */
 enum {
-    RTV_ISA_SCALAR = 1, /* plain C */
-    RTV_ISA_AVX2 = 2,   /* with FMA and F16C */
-    RTV_ISA_AVX512 = 3, /* F, CD, BW, DQ, VL */
-    RTV_ISA_AVX512_VNNI = 4,
-    RTV_ISA_ANY = 100 /* no cap */
+    RTV_ISA_SCALAR = 10, /* plain C */
+    RTV_ISA_AVX2 = 20,   /* with FMA and F16C */
+    RTV_ISA_AVX512 = 30, /* F, CD, BW, DQ, VL */
+    RTV_ISA_AVX512_VNNI = 40,
+    RTV_ISA_ANY = 1000 /* no cap */
 };
 
 /* Grows at the end only. Fill with rtv_runtime_options_init, then change what you need. */

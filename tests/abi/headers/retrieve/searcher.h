@@ -16,9 +16,9 @@ extern "C" {
 /* Keeps its model and its index alive. Thread class: shared. */
 typedef struct rtv_searcher rtv_searcher;
 
-/* The index must have been made with this model (same fingerprint); with allow_foreign = 1 (else 0) any index of the same dimension will
- * do. Errors: MISMATCH (both fingerprints named), INVALID_ARGUMENT, OUT_OF_MEMORY. */
-RTV_API int32_t rtv_searcher_create(rtv_model *model, rtv_index *index, int32_t allow_foreign, rtv_searcher **searcher, rtv_error *error);
+/* accept: RTV_ACCEPT_*, whose index is taken; it has the model's dimension. To an index of the parent nothing can be added with this model
+ * (rtv_searcher_add answers MISMATCH). Errors: MISMATCH (both fingerprints named), INVALID_ARGUMENT, OUT_OF_MEMORY. */
+RTV_API int32_t rtv_searcher_create(rtv_model *model, rtv_index *index, int32_t accept, rtv_searcher **searcher, rtv_error *error);
 
 RTV_API void rtv_searcher_free(rtv_searcher *searcher);
 

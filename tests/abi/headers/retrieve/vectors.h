@@ -30,8 +30,10 @@ typedef struct rtv_vectors_info {
     int32_t kind; /* RTV_VECTORS_* */
     int64_t dim;
     int64_t count;
-    int32_t has_ids;  /* 1: each vector has an id */
-    int32_t has_keys; /* 1: each vector has a key (CGD) */
+    int32_t has_ids;     /* 1: each vector has an id */
+    int32_t has_keys;    /* 1: each vector has a key (CGD) */
+    int32_t has_classes; /* 1: each vector has a class (CGD) */
+    int32_t reserved;
 } rtv_vectors_info;
 
 /* Errors: IO, FORMAT, UNSUPPORTED, LIMIT, OUT_OF_MEMORY. runtime may be NULL. */
@@ -46,8 +48,8 @@ RTV_API int32_t rtv_vectors_read(const rtv_vectors *vectors, int64_t first, int6
 RTV_API int32_t rtv_vectors_key(const rtv_vectors *vectors, int64_t i, char *key, uint64_t capacity, uint64_t *size_bytes,
                                 rtv_error *error);
 
-/* Adds all vectors of a file to an index, with the ids and keys they have; a block at a time. classes (may be NULL): [count] of the file.
- * own_ids 1: the file's ids are not used. Errors: MISMATCH (dimensions), as rtv_index_add. */
+/* Adds all vectors of a file to an index, a block at a time, with the keys that the file has. ids, classes: [count] of the file; NULL for
+ * those of the file, if it has any. What was added before an error stays. Errors: MISMATCH (dimensions), as rtv_index_add. */
 RTV_API int32_t rtv_index_import(rtv_index *index, const rtv_vectors *vectors, const int64_t *ids, const int32_t *classes,
                                  rtv_error *error);
 
