@@ -15,7 +15,7 @@ type call struct {
 	ctx      context.Context
 	progress func(done, total int64)
 
-	accept func(query int, hit Hit) bool     // of a search
+	filter func(query int, hit Hit) bool     // of a search
 	hits   func(query int, hits []Hit) error // of a search by score
 	pairs  func(pairs []Pair) error
 	visit  func(item *C.rtv_item) error
@@ -130,7 +130,7 @@ func rtvgoProgress(user C.uintptr_t, done, total C.int64_t) C.int32_t {
 func rtvgoFilter(user C.uintptr_t, query C.int64_t, hit *C.rtv_hit) (takes C.int32_t) {
 	c := callOf(user)
 	c.guard(func() error {
-		takes = toInt(c.accept(int(query), *(*Hit)(unsafe.Pointer(hit))))
+		takes = toInt(c.filter(int(query), *(*Hit)(unsafe.Pointer(hit))))
 		return nil
 	})
 	return takes

@@ -6,6 +6,7 @@ import "C"
 import (
 	"context"
 	"runtime"
+	"unsafe"
 )
 
 // For [EvaluateOptions].ScoreQueries and BootstrapSamples.
@@ -18,7 +19,7 @@ const (
 type EvaluateOptions struct {
 	Ks               []int64 // of recall@k and precision@k, rising; nil: 1, 10, 100, 1000
 	Predicted        bool    // a query's ranking holds only items that are predicted as its own predicted class
-	AllowForeign     bool    // take two indexes of different models
+	Accept           Accept  // AcceptAny: two indexes of different models
 	BootstrapSamples int     // for confidence intervals; 0: 1000, or None
 	Confidence       float64 // of the intervals; 0: 0.95
 	ScoreQueries     int     // so many queries are searched for scores, for Histogram and Threshold; 0: 2000, or All, or None
@@ -75,14 +76,14 @@ func Evaluate(ctx context.Context, gallery, queries *Index, options *EvaluateOpt
 	return v, nil
 }
 
-func (c *call) evaluateOptions(options *EvaluateOptions) *C.rtv_evaluate_options {
-	o := &zeros[C.rtv_evaluate_options](&c.memory, 1)[0]
-	C.rtv_evaluate_options_init_sized(o, C.sizeof_rtv_evaluate_options)
+func (c *call) evaluateOptions(options *EvaluateOptions) *C.rtv_evaluation_options {
+	o := &zeros[C.rtv_evaluation_options](&c.memory, 1)[0]
+	C.rtv_evaluation_options_init_sized(o, C.sizeof_rtv_evaluation_options)
 	o.progress, o.progress_user = c.watchProgress()
 	if options.Ks != nil {
-		o.ks, o.num_ks = (*C.int64_t)(c.some(share(&c.memory, options.Ks))), clamp(len(options.Ks))
+		o.ks, o.num_ks = (*C.int64_t)(c.some(share(&c.memory, options.Ks))), C.int64_t(len(options.Ks))
 	}
-	o.predicted, o.allow_foreign = toInt(options.Predicted), toInt(options.AllowForeign)
+	o.predicted, o.accept = toInt(options.Predicted), C.int32_t(options.Accept)
 	o.bootstrap_samples = orNone(options.BootstrapSamples, o.bootstrap_samples)
 	o.score_queries = orNone(options.ScoreQueries, o.score_queries)
 	if options.Confidence != 0 {
@@ -94,25 +95,26 @@ func (c *call) evaluateOptions(options *EvaluateOptions) *C.rtv_evaluate_options
 	return o
 }
 
-func orNone(value int, otherwise C.int32_t) C.int32_t {
+func orNone(value int, otherwise C.int64_t) C.int64_t {
 	switch value {
 	case 0:
 		return otherwise
 	case None:
 		return 0
 	}
-	return clamp(value)
+	return C.int64_t(value)
 }
 
 // EvaluationInfo is what was evaluated.
 type EvaluationInfo struct {
 	LeaveOneOut      bool
-	NumGallery       int64 // items that rankings are made of, the query itself included
-	NumQueries       int64 // items with a class
-	NumAnswerable    int64 // of these, queries with at least one relevant item
-	NumUnlabelled    int64 // items without a class, which are no queries
-	NumClasses       int64 // of the queries
-	NumScoreQueries  int64 // queries whose scores were looked at
+	NumGallery       int64   // items that rankings are made of, the query itself included
+	NumQueries       int64   // items with a class
+	NumAnswerable    int64   // of these, queries with at least one relevant item
+	NumUnlabelled    int64   // items without a class, which are no queries
+	NumClasses       int64   // of the queries
+	NumScoreQueries  int64   // queries whose scores were looked at
+	Ks               []int64 // of recall@k and precision@k
 	Predicted        bool
 	BootstrapSamples int
 	Confidence       float64
@@ -134,6 +136,7 @@ func (v *Evaluation) readInfo() (EvaluationInfo, error) {
 		NumUnlabelled:    int64(info.num_unlabelled),
 		NumClasses:       int64(info.num_classes),
 		NumScoreQueries:  int64(info.num_score_queries),
+		Ks:               copied[int64](unsafe.Pointer(info.ks), info.num_ks),
 		Predicted:        info.predicted != 0,
 		BootstrapSamples: int(info.bootstrap_samples),
 		Confidence:       float64(info.confidence),
@@ -181,10 +184,10 @@ func (v *Evaluation) RecallAt(k int64) (float64, error) {
 
 // ClassResult is one class.
 type ClassResult struct {
-	Class      int32 // in the gallery's numbers; one that only the queries have: -2 - its number there
-	Queries    int64
-	Answerable int64
-	Value      float64 // the metric's mean over the queries of the class; NaN for none
+	Class         int32 // in the gallery's numbers; one that only the queries have: -2 - its number there
+	NumQueries    int64
+	NumAnswerable int64
+	Value         float64 // the metric's mean over the queries of the class; NaN for none
 }
 
 // Classes tells a metric for each class.
@@ -192,8 +195,9 @@ func (v *Evaluation) Classes(metric Metric, k int64, rule Rule) ([]ClassResult, 
 	n := v.info.NumClasses
 	classes, values := make([]C.rtv_class_count, n), make([]C.double, n)
 	err := v.ask(func(e *C.rtv_error) {
-		if C.rtv_evaluation_classes(v.c, at[C.rtv_class_count](classes), C.int64_t(n), e) == C.RTV_OK {
-			C.rtv_evaluation_class_values(v.c, C.int32_t(metric), C.int64_t(k), C.int32_t(rule), at[C.double](values), C.int64_t(n), e)
+		var count C.int64_t
+		if C.rtv_evaluation_classes(v.c, at[C.rtv_class_count](classes), C.int64_t(n), &count, e) == C.RTV_OK {
+			C.rtv_evaluation_class_values(v.c, C.int32_t(metric), C.int64_t(k), C.int32_t(rule), at[C.double](values), C.int64_t(n), &count, e)
 		}
 	})
 	if err != nil {
@@ -201,7 +205,7 @@ func (v *Evaluation) Classes(metric Metric, k int64, rule Rule) ([]ClassResult, 
 	}
 	results := make([]ClassResult, n)
 	for i, class := range classes {
-		results[i] = ClassResult{int32(class.class_id), int64(class.queries), int64(class.answerable), float64(values[i])}
+		results[i] = ClassResult{int32(class.class_id), int64(class.num_queries), int64(class.num_answerable), float64(values[i])}
 	}
 	return results, nil
 }
@@ -209,49 +213,46 @@ func (v *Evaluation) Classes(metric Metric, k int64, rule Rule) ([]ClassResult, 
 // QueryResult is one query.
 type QueryResult struct {
 	ID               int64
-	Relevant         int64 // items there are
+	NumRelevant      int64 // items there are
 	FirstRank        int64 // of the first relevant item, from 1; 0 when none is found
 	AveragePrecision float64
 	Class            int32 // as in ClassResult
 }
 
-func queryResults(from []C.rtv_query_result) []QueryResult {
-	results := make([]QueryResult, len(from))
-	for i, r := range from {
-		results[i] = QueryResult{int64(r.id), int64(r.relevant), int64(r.first_rank), float64(r.average_precision), int32(r.class_id)}
+// queryResults are up to n results.
+func (v *Evaluation) queryResults(n int64, ask func(results *C.rtv_query_result, count *C.int64_t, e *C.rtv_error)) ([]QueryResult, error) {
+	rows := make([]C.rtv_query_result, n)
+	var count C.int64_t
+	if err := v.ask(func(e *C.rtv_error) { ask(at[C.rtv_query_result](rows), &count, e) }); err != nil {
+		return nil, err
 	}
-	return results
+	if n > int64(count) {
+		rows = rows[:count]
+	}
+	results := make([]QueryResult, len(rows))
+	for i, r := range rows {
+		results[i] = QueryResult{int64(r.id), int64(r.num_relevant), int64(r.first_rank), float64(r.average_precision), int32(r.class_id)}
+	}
+	return results, nil
 }
 
 // Queries tells every query, in the order of the items.
 func (v *Evaluation) Queries() ([]QueryResult, error) {
-	results := make([]C.rtv_query_result, v.info.NumQueries)
-	err := v.ask(func(e *C.rtv_error) {
-		C.rtv_evaluation_queries(v.c, at[C.rtv_query_result](results), C.int64_t(len(results)), e)
+	n := v.info.NumQueries
+	return v.queryResults(n, func(results *C.rtv_query_result, count *C.int64_t, e *C.rtv_error) {
+		C.rtv_evaluation_queries(v.c, results, C.int64_t(n), count, e)
 	})
-	if err != nil {
-		return nil, err
-	}
-	return queryResults(results), nil
 }
 
-// Hardest tells up to n queries with relevant items that are found late or not at all, the hardest first.
+// Hardest tells n queries with relevant items that are found late or not at all, the hardest first; all of them when n is negative.
 func (v *Evaluation) Hardest(n int) ([]QueryResult, error) {
-	if most := int(v.info.NumQueries); n > most {
-		n = most
+	most := v.info.NumAnswerable
+	if n >= 0 && int64(n) < most {
+		most = int64(n)
 	}
-	if n < 0 {
-		n = 0
-	}
-	results := make([]C.rtv_query_result, n)
-	var found C.int64_t
-	err := v.ask(func(e *C.rtv_error) {
-		C.rtv_evaluation_hardest(v.c, C.int64_t(n), at[C.rtv_query_result](results), &found, e)
+	return v.queryResults(most, func(results *C.rtv_query_result, count *C.int64_t, e *C.rtv_error) {
+		C.rtv_evaluation_hardest(v.c, results, C.int64_t(most), count, e)
 	})
-	if err != nil {
-		return nil, err
-	}
-	return queryResults(results[:found]), nil
 }
 
 // Scores says which scores are meant.

@@ -60,7 +60,7 @@ func TestImportOptions(t *testing.T) {
 	path := testsFolder + "/golden/models/cgd_sg.pth"
 	how := &ImportOptions{
 		InputWidth: 32, InputHeight: 32, Resize: Letterbox, LetterboxValue: pointer(uint8(0)), ApplyEXIF: true, Mean: &[3]float32{0, 0, 0},
-		Std: &[3]float32{1, 1, 1}, StoreFloat16: true, Name: "mine", ClassNames: []string{"a", "b", "c", "", "e"},
+		Std: &[3]float32{1, 1, 1}, StoreFloat16: true, Name: "mine", ClassNames: []string{"a", "b", "c", "d", "e"},
 	}
 	m, err := ImportModel(path, how, nil)
 	fatal(t, err)

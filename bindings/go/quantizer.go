@@ -172,7 +172,7 @@ func (m *memory) quantizerOptions(options *QuantizerOptions, user unsafe.Pointer
 	o.equalize, o.relaxed_scopes = toInt(options.Equalize), toInt(options.RelaxedScopes)
 	o.quantize_auxiliary, o.drop_auxiliary = toInt(options.QuantizeAuxiliary), toInt(options.DropAuxiliary)
 	if options.MomentSamples != 0 {
-		o.moment_samples = clamp(options.MomentSamples)
+		o.moment_samples = C.int64_t(options.MomentSamples)
 	}
 	if options.MaxSamples != 0 {
 		o.max_samples = C.int64_t(options.MaxSamples)

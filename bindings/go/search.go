@@ -38,7 +38,7 @@ type SearchOptions struct {
 	ExcludeIDs     []int64                       // the item that each query must not find, usually itself; -1 for none
 	OnlyIDs        []int64                       // only these items, unless nil
 	OnlyBits       []byte                        // only items whose bit is set, id%8 of byte id/8, unless nil
-	Accept         func(query int, hit Hit) bool // says whether an item may be a hit; asked from the best on
+	Filter         func(query int, hit Hit) bool // says whether an item may be a hit; asked from the best on
 	Mode           Mode                          // searchers: of the network
 	Progress       func(done, total int64)
 }
@@ -81,8 +81,8 @@ func (c *call) searchOptions(options *SearchOptions, n int) (*C.rtv_search_optio
 	if options.OnlyBits != nil {
 		o.only_bits, o.num_only_bits = (*C.uint8_t)(c.some(share(&c.memory, options.OnlyBits))), 8*C.int64_t(len(options.OnlyBits))
 	}
-	if options.Accept != nil {
-		c.accept = options.Accept
+	if options.Filter != nil {
+		c.filter = options.Filter
 		o.filter, o.filter_user = C.rtv_filter_fn(C.rtvgo_filter), c.watch()
 	}
 	return o, nil
@@ -208,12 +208,16 @@ func (x *Index) SearchInto(ctx context.Context, query []float32, hits []Hit, opt
 }
 
 func (x *Index) searchOne(query []float32, hits []Hit, o *C.rtv_search_options) ([]Hit, error) {
-	found := C.rtvgo_index_search_one(x.c, at[C.float](query), C.int64_t(len(hits)), o, at[C.rtv_hit](hits))
-	if found.error != nil {
-		defer C.free(unsafe.Pointer(found.error))
-		return nil, failure(found.error, "")
+	e := C.rtvgo_index_search_one(unsafe.Pointer(x.c), at[C.float](query), C.int64_t(len(hits)), o, at[C.rtv_hit](hits))
+	if e != nil {
+		defer C.free(unsafe.Pointer(e))
+		return nil, failure(e, "")
 	}
-	return hits[:found.count], nil
+	n := len(hits)
+	for n > 0 && hits[n-1].ID < 0 {
+		n--
+	}
+	return hits[:n], nil
 }
 
 // Blend is one query made of several: like this, unlike that. At least one vector or id is needed.

@@ -26,7 +26,7 @@ func TestSearchOptions(t *testing.T) {
 		"only none": {SearchOptions{OnlyIDs: []int64{}}, []int64{}},
 		"bits":      {SearchOptions{OnlyBits: []byte{0, 0b10100}}, []int64{10, 12}},
 		"no bits":   {SearchOptions{OnlyBits: []byte{}}, []int64{}},
-		"accept":    {SearchOptions{Accept: func(query int, hit Hit) bool { return query == 0 && hit.Class != 0 }}, []int64{11, 13, 14}},
+		"filter":    {SearchOptions{Filter: func(query int, hit Hit) bool { return query == 0 && hit.Class != 0 }}, []int64{11, 13, 14}},
 	} {
 		options := c.options
 		rows, err := x.Search(ctx, query, 5, &options)
@@ -139,7 +139,7 @@ func TestStoppedSearch(t *testing.T) {
 	}
 	asked := 0
 	value := panics(func() {
-		x.Search(ctx, unitVectors(1, 64), 3, &SearchOptions{Accept: func(query int, hit Hit) bool { asked++; panic("no") }})
+		x.Search(ctx, unitVectors(1, 64), 3, &SearchOptions{Filter: func(query int, hit Hit) bool { asked++; panic("no") }})
 	})
 	if value != "no" || asked != 1 {
 		t.Errorf("got the panic %v after %d calls", value, asked)

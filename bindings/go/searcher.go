@@ -8,18 +8,18 @@ import (
 	"runtime"
 )
 
-// Origin says whose index a [Searcher] takes, of the model's dimension.
-type Origin int32
+// Accept says which vectors may be compared with those of a model, or of another index.
+type Accept int32
 
 const (
-	OwnIndex     Origin = C.RTV_INDEX_OWN     // made with this model
-	AnyIndex     Origin = C.RTV_INDEX_ANY     // whatever it was made with
-	ParentsIndex Origin = C.RTV_INDEX_PARENTS // made with this model, or with the float32 model that it was quantized from
+	AcceptOwn     Accept = C.RTV_ACCEPT_OWN     // made with this model
+	AcceptAny     Accept = C.RTV_ACCEPT_ANY     // whatever they were made with
+	AcceptParents Accept = C.RTV_ACCEPT_PARENTS // made with this model, or with the float32 model that it was quantized from
 )
 
 // SearcherOptions are what a [Searcher] is made with.
 type SearcherOptions struct {
-	Index Origin // OwnIndex
+	Accept Accept // whose index is taken; it has the model's dimension
 }
 
 // Searcher is a model and an index together: pictures in, similar pictures out. They stay as long as it does, closed or not.
@@ -44,7 +44,7 @@ func NewSearcher(model *Model, index *Index, options *SearcherOptions) (*Searche
 	}
 	var c *C.rtv_searcher
 	var e C.rtv_error
-	if C.rtv_searcher_create(model.c, index.c, C.int32_t(options.Index), &c, &e) != C.RTV_OK {
+	if C.rtv_searcher_create(model.c, index.c, C.int32_t(options.Accept), &c, &e) != C.RTV_OK {
 		index.done()
 		model.done()
 		return nil, failure(&e, "")

@@ -7,14 +7,14 @@
 
 #include "_cgo_export.h"
 
-rtvgo_found rtvgo_index_search_one(rtv_index *index, const float *query, int64_t k, const rtv_search_options *options, rtv_hit *hits) {
-    rtvgo_found found = {0, NULL};
-    rtv_error error;
-    if (rtv_index_search(index, query, 1, k, options, hits, &found.count, &error) == RTV_OK) return found;
-    found.error = malloc(sizeof error);
-    if (!found.error) abort(); /* as Go does without memory */
-    memcpy(found.error, &error, sizeof error);
-    return found;
+rtv_error *rtvgo_index_search_one(void *index, const float *query, int64_t k, const rtv_search_options *options, rtv_hit *hits) {
+    int64_t num_hits;
+    rtv_error error, *copy;
+    if (rtv_index_search(index, query, 1, k, options, hits, &num_hits, &error) == RTV_OK) return NULL;
+    copy = malloc(sizeof error);
+    if (!copy) abort(); /* as Go does without memory */
+    memcpy(copy, &error, sizeof error);
+    return copy;
 }
 
 static rtv_items items(const int64_t *ids, const char *const *keys, const int32_t *classes, const rtv_bytes *payloads) {

@@ -7,13 +7,9 @@
 
 #include <retrieve/retrieve.h>
 
-/* What a search of one query found; error is NULL or to be freed. As a value, for what Go passes by address it has to allocate. */
-typedef struct rtvgo_found {
-    int64_t count;
-    rtv_error *error;
-} rtvgo_found;
-
-rtvgo_found rtvgo_index_search_one(rtv_index *index, const float *query, int64_t k, const rtv_search_options *options, rtv_hit *hits);
+/* A search for one query for which Go allocates nothing, as it would for results by address, and to check a pointer to a type it does not know
+ * (the index). The result is NULL, or an error to be freed; behind the last hit stand some with the id -1. */
+rtv_error *rtvgo_index_search_one(void *index, const float *query, int64_t k, const rtv_search_options *options, rtv_hit *hits);
 
 /* The fields of an rtv_items. */
 int32_t rtvgo_index_add(rtv_index *index, int32_t replace, const float *vectors, const int64_t *ids, const char *const *keys,
