@@ -2,6 +2,7 @@
 #include "check.hpp"
 
 #include <cerrno>
+#include <cmath>
 #include <type_traits>
 #include <unistd.h>
 
@@ -131,9 +132,85 @@ static void models() {
     CHECK(status_of([&] { retrieve::runtime::create(&options); }) == RTV_E_INVALID_ARGUMENT);
 }
 
+/* Six items in three classes on three axes; the last item lies with another class. */
+static void evaluations() {
+    const float vectors[] = {1, 0, 0, 1, 0.1f, 0, 0, 1, 0, 0, 1, 0.1f, 0, 0, 1, 0.9f, -0.3f, 0};
+    const int32_t classes[] = {0, 0, 1, 1, 2, 2};
+    const int64_t ks[] = {1, 5};
+    retrieve::index_options kept;
+    retrieve::items items;
+    retrieve::evaluation_options options;
+    kept.dim = 3;
+    kept.normalize = 1;
+    const retrieve::index gallery = retrieve::index::create(kept);
+    items.vectors = vectors;
+    items.classes = classes;
+    gallery.add(items, 6);
+    options.ks = ks;
+    options.num_ks = 2;
+    const retrieve::evaluation done = retrieve::evaluation::create(gallery, &options);
+    CHECK(done.info().num_queries == 6 && done.info().ks[1] == 5);
+    CHECK(std::fabs(done.metric(RTV_METRIC_RECALL, 1).value - 4.0 / 6) < 1e-12); /* the two of class 2 do not find each other */
+    CHECK(done.metric(RTV_METRIC_RECALL, 5).value == 1);
+    CHECK(status_of([&] { done.metric(RTV_METRIC_RECALL, 2); }) == RTV_E_NOT_FOUND);
+    CHECK(done.classes().size() == 3 && done.classes()[2].num_queries == 2);
+    CHECK(done.class_values(RTV_METRIC_RECALL, 1) == std::vector<double>({1, 1, 0}));
+    CHECK(done.queries().size() == 6 && done.queries()[5].first_rank > 1);
+    CHECK(done.hardest(2).size() == 2 && done.hardest(9).size() == 6 && done.hardest(0).empty());
+    CHECK(done.hardest(1)[0].class_id == 2);
+    CHECK(done.histogram(RTV_SCORES_NEAREST_SAME, -1, 1, 8).size() == 8);
+    CHECK(status_of([&] { done.histogram(RTV_SCORES_NEAREST_SAME, -1, 1, 0); }) == RTV_E_INVALID_ARGUMENT);
+    CHECK(done.threshold(1).false_accept_rate == 1);
+    CHECK(retrieve::evaluation::create(gallery, gallery).metric(RTV_METRIC_RECALL, 1).value == 1); /* each finds itself */
+    CHECK(status_of([&] { retrieve::evaluation::create(gallery, retrieve::index::create(2)); }) == RTV_E_MISMATCH);
+}
+
+static void reports() {
+    two_pictures pictures;
+    const int32_t classes[] = {0, 0};
+    const retrieve::import_options how = toy_options();
+    const retrieve::model model = retrieve::model::from_checkpoint(toy_checkpoint, &how);
+    const retrieve::quantizer quantizer = retrieve::quantizer::create(model);
+    quantizer.add(pictures.list);
+    retrieve::accuracy_options control;
+    std::vector<rtv_accuracy_step> steps;
+    control.pictures = pictures.list;
+    control.classes = classes;
+    control.count = 2;
+    const retrieve::model quantized = quantizer.finish_within(control, &steps);
+    CHECK(steps.size() == 2 && steps[1].action == RTV_ACCURACY_INT8 && steps[0].values[0] == 1);
+    CHECK(std::string(quantized.quantized_layers()[0].precision) == "int8");
+    control.ranking_pictures = 0;
+    CHECK(status_of([&] { quantizer.finish_within(control); }) == RTV_E_INVALID_ARGUMENT);
+
+    retrieve::drift_options options;
+    options.classes = classes;
+    const retrieve::drift drift = retrieve::drift::measure(model, quantized, pictures.list, &options);
+    CHECK(drift.info().num_compared == 2 && drift.info().cosine_min > 0.9 && drift.info().num_calibrated == 2);
+    CHECK(drift.recalls().size() == 4 && drift.recalls()[3].k == 8 && drift.recalls()[0].recall_b == 1);
+    CHECK(drift.layers().size() > 10 && std::string(drift.layers()[0].precision_a) == "f32");
+    CHECK(drift.pictures().size() == 2 && drift.pictures()[1].status == RTV_OK);
+    CHECK(status_of([&] { retrieve::drift::measure(model, quantized, {pictures.list, 0}); }) == RTV_E_INVALID_ARGUMENT);
+}
+
+static void datasets() {
+    const std::string path = "test_hpp." + std::to_string(getpid()) + ".csv";
+    std::FILE *file = std::fopen(path.c_str(), "w");
+    std::fputs("path,class,split\na.jpg,bee,train\nb.jpg,ant,test\n", file);
+    std::fclose(file);
+    const retrieve::dataset list = retrieve::dataset::read(path, RTV_DATASET_CSV);
+    std::remove(path.c_str());
+    CHECK(list.info().count == 2 && list.info().splits[RTV_SPLIT_TEST] == 1);
+    CHECK(list.entry(1).path == std::string("b.jpg") && list.class_name(list.entry(0).class_id) == "bee" && list.class_name(9).empty());
+    CHECK(status_of([&] { list.entry(2); }) == RTV_E_INVALID_ARGUMENT);
+}
+
 int main() {
     handles();
     indexes();
     models();
+    evaluations();
+    reports();
+    datasets();
     return failures == 0 ? 0 : 1;
 }

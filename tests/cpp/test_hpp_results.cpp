@@ -33,6 +33,23 @@ static void indexes() {
     CHECK(!retrieve::index::create(0));
 }
 
+static void evaluations() {
+    const float vectors[] = {1, 0, 0.9f, 0.1f, 0, 1};
+    const int32_t classes[] = {0, 0, 1};
+    retrieve::items items;
+    retrieve::result<retrieve::index> gallery = retrieve::index::create(2);
+    CHECK(!retrieve::evaluation::create(*gallery)); /* nothing is there */
+    items.vectors = vectors;
+    items.classes = classes;
+    CHECK(gallery->add(items, 3));
+    const auto evaluation = retrieve::evaluation::create(*gallery);
+    CHECK(evaluation && evaluation->metric(RTV_METRIC_RECALL, 1, RTV_RULE_LEFT_OUT)->value == 1);
+    const auto queries = evaluation->queries();
+    CHECK(queries && queries->size() == 3 && (*queries)[2].num_relevant == 0);
+    const auto values = evaluation->class_values(RTV_METRIC_RECALL, 3);
+    CHECK(!values && values->empty() && values.error().status == RTV_E_NOT_FOUND);
+}
+
 static void models() {
     two_pictures pictures;
     const retrieve::import_options how = toy_options();
@@ -55,6 +72,7 @@ static void models() {
 
 int main() {
     indexes();
+    evaluations();
     models();
     return failures == 0 ? 0 : 1;
 }

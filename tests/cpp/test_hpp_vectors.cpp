@@ -21,6 +21,14 @@ class json {
     json operator[](size_t i) const { return cJSON_GetArrayItem(value_, int(i)); }
     size_t size() const { return size_t(cJSON_GetArraySize(value_)); }
     bool is_null() const { return cJSON_IsNull(value_); }
+    bool is_true() const { return cJSON_IsTrue(value_); }
+    std::string name() const { return value_->string; }
+    std::string printed() const {
+        char *const text = cJSON_PrintUnformatted(value_);
+        const std::string copy = text;
+        cJSON_free(text);
+        return copy;
+    }
     double number() const { return value_->valuestring ? std::strtod(value_->valuestring, nullptr) : value_->valuedouble; }
     int integer(int otherwise = 0) const { return value_ ? value_->valueint : otherwise; }
     const char *text() const { return cJSON_GetStringValue(value_); }
@@ -74,6 +82,12 @@ static void add_items(const retrieve::index &index, json add) {
     if (add["predicted"]) items.predicted = predicted.data();
     if (add["keys"]) items.keys = keys.data();
     index.add(items, int64_t(add["vectors"].size()));
+}
+
+static retrieve::index make_index(json dim, json adds) {
+    retrieve::index index = retrieve::index::create(dim.integer());
+    for (size_t i = 0; i < adds.size(); i++) add_items(index, adds[i]);
+    return index;
 }
 
 static retrieve::model open_model(json from) {
@@ -162,11 +176,10 @@ static void check_hits(json expect, const retrieve::index &index, const std::vec
 }
 
 static void run_search(json test) {
-    const retrieve::index index = retrieve::index::create(test["dim"].integer());
+    const retrieve::index index = make_index(test["dim"], test["add"]);
     const json given = test["options"];
     const std::vector<int64_t> exclude = given["exclude_ids"].list<int64_t>();
     retrieve::search_options options;
-    for (size_t i = 0; i < test["add"].size(); i++) add_items(index, test["add"][i]);
     options.class_id = given["class_id"].integer(options.class_id);
     options.predicted_class = given["predicted_class"].integer(options.predicted_class);
     if (given["min_score"]) options.min_score = float(given["min_score"].number());
@@ -226,6 +239,78 @@ static void run_similar(json test) {
     check_hits(test["expect"], index, searcher.search(pictures(test["queries"]).list, test["k"].integer()));
 }
 
+/* The number of a word, as in an enumeration that begins with 1. */
+static int32_t word(const std::string &name, const std::vector<const char *> &words) {
+    for (size_t i = 0; i < words.size(); i++)
+        if (name == words[i]) return int32_t(i) + 1;
+    CHECK(false && "unknown word");
+    return 0;
+}
+
+static void check_evaluation(json expect, const retrieve::evaluation &evaluation) {
+    const json metrics = expect["metrics"];
+    const std::vector<rtv_query_result> queries = evaluation.queries();
+    CHECK(metrics.size() > 0);
+    for (size_t i = 0; i < metrics.size(); i++) {
+        const int32_t metric = word(metrics[i]["metric"].text(), {"recall", "precision", "r_precision", "map_at_r", "map", "mrr"});
+        const int32_t rule = word(metrics[i]["rule"].text(), {"miss", "left_out"});
+        const double value = evaluation.metric(metric, metrics[i]["k"].integer(), rule).value;
+        CHECK(std::fabs(value - metrics[i]["value"].number()) <= expect["tolerance"].number());
+    }
+    CHECK(evaluation.info().num_queries == expect["queries"].integer());
+    CHECK(evaluation.info().num_answerable == expect["answerable"].integer());
+    CHECK(queries.size() == expect["ids"].size());
+    for (size_t i = 0; i < queries.size(); i++) {
+        CHECK(queries[i].id == int64_t(expect["ids"][i].number()));
+        CHECK(queries[i].num_relevant == expect["relevant"][i].integer());
+        CHECK(queries[i].first_rank == expect["first_ranks"][i].integer());
+    }
+}
+
+static void run_evaluate(json test) {
+    const std::vector<int64_t> ks = test["ks"].list<int64_t>();
+    const retrieve::index gallery = make_index(test["dim"], test["add"]);
+    const retrieve::index queries = test["queries"] ? make_index(test["queries_dim"], test["queries"]) : retrieve::index();
+    retrieve::evaluation_options options;
+    options.ks = ks.data();
+    options.num_ks = int64_t(ks.size());
+    options.predicted = test["predicted"].is_true();
+    check_evaluation(test["expect"], retrieve::evaluation::create(gallery, queries, &options));
+}
+
+static void check_layers(json expect, const retrieve::model &model) {
+    for (size_t i = 0; i < expect.size(); i++) {
+        std::string found = "no such layer";
+        for (const rtv_quantized_layer &layer : model.quantized_layers())
+            if (expect[i].name() == std::string(layer.name)) found = layer.precision;
+        CHECK(found == expect[i].text());
+    }
+}
+
+static void run_quantize(json test) {
+    const json expect = test["expect"];
+    const std::string settings = test["settings"].printed();
+    retrieve::quantizer_options options;
+    options.json = settings.c_str();
+    const retrieve::quantizer quantizer = retrieve::quantizer::create(open_model(test["model"]), &options);
+    quantizer.add(pictures(test["pictures"]).list);
+    const retrieve::model quantized = quantizer.finish();
+    const std::vector<float> descriptors = quantized.embed(pictures(test["queries"]).list);
+    const size_t dim = size_t(quantized.info().descriptor_dim);
+    check_layers(expect["layers"], quantized);
+    CHECK(descriptors.size() == expect["descriptors"].size() * dim);
+    for (size_t i = 0; i < expect["descriptors"].size(); i++) {
+        double product = 0, own = 0, others = 0;
+        for (size_t j = 0; j < dim; j++) {
+            const double got = double(descriptors[i * dim + j]), wanted = expect["descriptors"][i][j].number();
+            product += got * wanted;
+            own += got * got;
+            others += wanted * wanted;
+        }
+        CHECK(product / std::sqrt(own * others) >= expect["least_cosine"].number());
+    }
+}
+
 static void run(json test) {
     const std::string op = test["op"].text();
     if (op == "search") return run_search(test);
@@ -233,6 +318,8 @@ static void run(json test) {
     if (op == "open_model") return run_open_model(test);
     if (op == "embed") return run_embed(test);
     if (op == "similar") return run_similar(test);
+    if (op == "evaluate") return run_evaluate(test);
+    if (op == "quantize") return run_quantize(test);
     CHECK(false && "unknown op");
 }
 

@@ -7,9 +7,39 @@ enum { LARGE = 1024, GUARD = 0xa5, SIDE = 32 };
 
 typedef struct world {
     rtv_runtime *runtime;
-    rtv_model *model;
-    rtv_index *index;
+    rtv_model *model, *quantized;
+    rtv_index *index, *labelled; /* without items; with two, of one class */
+    rtv_quantizer *quantizer;
+    rtv_evaluation *evaluation;
+    rtv_drift *drift;
+    rtv_dataset *dataset;
+    rtv_vectors *vectors;
 } world;
+
+static const int32_t classes[2] = {0, 0};
+static const uint8_t gray[2] = {0, 200};
+
+static void fill_pictures(rtv_picture pictures[2]) {
+    for (int i = 0; i < 2; i++) rtv_picture_from_pixels(&pictures[i], &gray[i], RTV_PIXEL_GRAY8, 1, 1, 1);
+}
+
+static int make_reports(world *w) {
+    const float vectors[2] = {1.0f, 0.5f};
+    const rtv_items items = {.struct_size = sizeof items, .vectors = vectors, .classes = classes};
+    rtv_drift_options drift;
+    rtv_picture pictures[2];
+    fill_pictures(pictures);
+    rtv_drift_options_init(&drift);
+    drift.classes = classes;
+    return rtv_index_create(1, w->runtime, &w->labelled, NULL) == RTV_OK && rtv_index_add(w->labelled, &items, 2, NULL) == RTV_OK &&
+           rtv_evaluation_create(w->labelled, NULL, NULL, &w->evaluation, NULL) == RTV_OK &&
+           rtv_quantizer_create(w->model, NULL, &w->quantizer, NULL) == RTV_OK &&
+           rtv_quantizer_add(w->quantizer, pictures, 2, NULL, NULL, NULL, NULL) == RTV_OK &&
+           rtv_quantizer_finish(w->quantizer, NULL, &w->quantized, NULL) == RTV_OK &&
+           rtv_drift_measure(w->model, w->quantized, pictures, 2, &drift, &w->drift, NULL) == RTV_OK &&
+           rtv_dataset_read(test_golden("dataset/cars_plain.mat"), RTV_DATASET_CARS, w->runtime, &w->dataset, NULL) == RTV_OK &&
+           rtv_vectors_open(test_golden("exchange/float32.npy"), w->runtime, &w->vectors, NULL) == RTV_OK;
+}
 
 static int setup(void **state) {
     static world w;
@@ -22,14 +52,21 @@ static int setup(void **state) {
     *state = &w;
     return rtv_runtime_create(&options, &w.runtime, NULL) == RTV_OK &&
                    rtv_model_import(test_golden("models/cgd_sg.pth"), &import, w.runtime, NULL, &w.model, NULL) == RTV_OK &&
-                   rtv_index_create_for_model(w.model, w.runtime, &w.index, NULL) == RTV_OK
+                   rtv_index_create_for_model(w.model, w.runtime, &w.index, NULL) == RTV_OK && make_reports(&w)
                ? 0
                : -1;
 }
 
 static int teardown(void **state) {
     world *w = *state;
+    rtv_vectors_free(w->vectors);
+    rtv_dataset_free(w->dataset);
+    rtv_drift_free(w->drift);
+    rtv_evaluation_free(w->evaluation);
+    rtv_quantizer_free(w->quantizer);
+    rtv_index_free(w->labelled);
     rtv_index_free(w->index);
+    rtv_model_free(w->quantized);
     rtv_model_free(w->model);
     rtv_runtime_free(w->runtime);
     return 0;
@@ -67,12 +104,11 @@ static int32_t use_embedding(world *w, const void *embedding, rtv_error *error) 
 static int32_t use_items(world *w, const void *items, rtv_error *error) { return rtv_index_add(w->index, items, 0, error); }
 
 static int32_t use_drift_options(world *w, const void *options, rtv_error *error) {
-    static const uint8_t gray = 0;
-    rtv_picture picture;
+    rtv_picture pictures[2];
     rtv_drift *drift = NULL;
     int32_t status;
-    rtv_picture_from_pixels(&picture, &gray, RTV_PIXEL_GRAY8, 1, 1, 1);
-    status = rtv_drift_measure(w->model, w->model, &picture, 1, options, &drift, error);
+    fill_pictures(pictures);
+    status = rtv_drift_measure(w->model, w->model, pictures, 1, options, &drift, error);
     rtv_drift_free(drift);
     return status;
 }
@@ -93,6 +129,45 @@ static int32_t use_index_options(world *w, const void *given, rtv_error *error) 
     return status;
 }
 
+static int32_t use_evaluation_options(world *w, const void *options, rtv_error *error) {
+    rtv_evaluation *evaluation = NULL;
+    int32_t status = rtv_evaluation_create(w->labelled, NULL, options, &evaluation, error);
+    rtv_evaluation_free(evaluation);
+    return status;
+}
+
+static int32_t use_quantizer_options(world *w, const void *options, rtv_error *error) {
+    rtv_quantizer *quantizer = NULL;
+    int32_t status = rtv_quantizer_create(w->model, options, &quantizer, error);
+    rtv_quantizer_free(quantizer);
+    return status;
+}
+
+static int32_t use_simulate_options(world *w, const void *options, rtv_error *error) {
+    rtv_model *model = NULL;
+    int32_t status = rtv_model_simulate(w->quantized, options, NULL, &model, error);
+    rtv_model_free(model);
+    return status;
+}
+
+/* Structs that cannot be without some field: that it is missing is what was wanted. */
+static int32_t unless(const char *missing, int32_t status, const rtv_error *error) {
+    return status == RTV_E_INVALID_ARGUMENT && strstr(error->message, missing) ? RTV_OK : status;
+}
+
+static int32_t use_accuracy_options(world *w, const void *options, rtv_error *error) {
+    rtv_model *model = NULL;
+    int64_t count;
+    int32_t status = rtv_quantizer_finish_within(w->quantizer, options, NULL, &model, NULL, 0, &count, error);
+    return unless("pictures: got none", status, error);
+}
+
+static int32_t use_blend(world *w, const void *blend, rtv_error *error) {
+    int64_t num_hits;
+    rtv_hit hit;
+    return unless("at least one", rtv_index_search_blend(w->labelled, blend, 1, NULL, &hit, &num_hits, error), error);
+}
+
 /* A zeroed struct, for those without an init function. */
 static void init_zeroed(void *given, uint32_t size) {
     memset(given, 0, size);
@@ -108,6 +183,10 @@ static void init_embed(void *o, uint32_t size) { rtv_embed_options_init_sized(o,
 static void init_drift(void *o, uint32_t size) { rtv_drift_options_init_sized(o, size); }
 static void init_index(void *o, uint32_t size) { rtv_index_options_init_sized(o, size); }
 static void init_search(void *o, uint32_t size) { rtv_search_options_init_sized(o, size); }
+static void init_evaluation(void *o, uint32_t size) { rtv_evaluation_options_init_sized(o, size); }
+static void init_quantizer(void *o, uint32_t size) { rtv_quantizer_options_init_sized(o, size); }
+static void init_simulate(void *o, uint32_t size) { rtv_simulate_options_init_sized(o, size); }
+static void init_accuracy(void *o, uint32_t size) { rtv_accuracy_options_init_sized(o, size); }
 
 #define INPUT(type, init, use) \
     { #type, sizeof(type), init, use }
@@ -126,6 +205,11 @@ static const struct {
     INPUT(rtv_drift_options, init_drift, use_drift_options),
     INPUT(rtv_index_options, init_index, use_index_options),
     INPUT(rtv_search_options, init_search, use_search_options),
+    INPUT(rtv_blend, init_zeroed, use_blend),
+    INPUT(rtv_evaluation_options, init_evaluation, use_evaluation_options),
+    INPUT(rtv_quantizer_options, init_quantizer, use_quantizer_options),
+    INPUT(rtv_simulate_options, init_simulate, use_simulate_options),
+    INPUT(rtv_accuracy_options, init_accuracy, use_accuracy_options),
 };
 enum { NUM_INPUTS = sizeof inputs / sizeof *inputs };
 
@@ -209,14 +293,60 @@ static int32_t ask_layer(world *w, void *info, rtv_error *error) {
     return rtv_model_profile(w->model, 0, info, 1, &count, error);
 }
 
+static int32_t ask_evaluation(world *w, void *info, rtv_error *error) { return rtv_evaluation_info_get(w->evaluation, info, error); }
+
+static int32_t ask_drift(world *w, void *info, rtv_error *error) { return rtv_drift_info_get(w->drift, info, error); }
+
+static int32_t ask_dataset(world *w, void *info, rtv_error *error) { return rtv_dataset_info_get(w->dataset, info, error); }
+
+static int32_t ask_entry(world *w, void *entry, rtv_error *error) { return rtv_dataset_entry_get(w->dataset, 0, entry, error); }
+
+static int32_t ask_vectors(world *w, void *info, rtv_error *error) { return rtv_vectors_info_get(w->vectors, info, error); }
+
+static int32_t ask_recall(world *w, void *row, rtv_error *error) {
+    int64_t count;
+    return rtv_drift_recalls(w->drift, row, 1, &count, error);
+}
+
+static int32_t ask_layer_drift(world *w, void *row, rtv_error *error) {
+    int64_t count;
+    return rtv_drift_layers(w->drift, row, 1, &count, error);
+}
+
+static int32_t ask_quantized(world *w, void *row, rtv_error *error) {
+    int64_t count;
+    return rtv_model_quantized_layers(w->quantized, row, 1, &count, error);
+}
+
+static int32_t ask_step(world *w, void *row, rtv_error *error) {
+    rtv_accuracy_options options;
+    rtv_model *model = NULL;
+    rtv_picture pictures[2];
+    int64_t count;
+    int32_t status;
+    fill_pictures(pictures);
+    rtv_accuracy_options_init(&options);
+    options.pictures = pictures;
+    options.classes = classes;
+    options.count = 2;
+    options.max_drop = 1;
+    status = rtv_quantizer_finish_within(w->quantizer, &options, NULL, &model, row, 1, &count, error);
+    rtv_model_free(model);
+    return status;
+}
+
 #define ANSWER(type, ask) \
     { #type, sizeof(type), ask }
 static const struct {
     const char *type;
     uint32_t size;
     int32_t (*ask)(world *w, void *info, rtv_error *error);
-} answers[] = {ANSWER(rtv_cpu_info, ask_cpu), ANSWER(rtv_model_info, ask_model), ANSWER(rtv_index_info, ask_index),
-               ANSWER(rtv_layer_info, ask_layer)};
+} answers[] = {
+    ANSWER(rtv_cpu_info, ask_cpu),         ANSWER(rtv_model_info, ask_model),           ANSWER(rtv_index_info, ask_index),
+    ANSWER(rtv_layer_info, ask_layer),     ANSWER(rtv_evaluation_info, ask_evaluation), ANSWER(rtv_drift_info, ask_drift),
+    ANSWER(rtv_dataset_info, ask_dataset), ANSWER(rtv_dataset_entry, ask_entry),        ANSWER(rtv_vectors_info, ask_vectors),
+    ANSWER(rtv_recall_drift, ask_recall),  ANSWER(rtv_layer_drift, ask_layer_drift),    ANSWER(rtv_quantized_layer, ask_quantized),
+    ANSWER(rtv_accuracy_step, ask_step)};
 
 static void answers_of_every_size(void **state) {
     for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
@@ -250,6 +380,14 @@ static void frozen_sizes(void **state) {
     assert_int_equal(sizeof(rtv_error), 512);
     assert_int_equal(sizeof(rtv_hit), 16);
     assert_int_equal(sizeof(rtv_picture), 48 + 4 * sizeof(uint64_t));
+    assert_int_equal(sizeof(rtv_scope), 8 + 2 * sizeof(char *) + 16);
+    assert_int_equal(sizeof(rtv_scope_settings), sizeof(rtv_scope) + 32);
+    assert_int_equal(sizeof(rtv_pair), 24);
+    assert_int_equal(sizeof(rtv_metric_value), 24);
+    assert_int_equal(sizeof(rtv_class_count), 24);
+    assert_int_equal(sizeof(rtv_query_result), 40);
+    assert_int_equal(sizeof(rtv_threshold), 24);
+    assert_int_equal(sizeof(rtv_picture_drift), 56);
 }
 
 int main(void) {

@@ -132,6 +132,13 @@ static int32_t add_items(rtv_index *index, const cJSON *add, rtv_error *error) {
     return status;
 }
 
+static int32_t make_index(int32_t dim, const cJSON *adds, rtv_index **index, rtv_error *error) {
+    const cJSON *add;
+    int32_t status = rtv_index_create(dim, NULL, index, error);
+    cJSON_ArrayForEach(add, adds) if (status == RTV_OK) status = add_items(*index, add, error);
+    return status;
+}
+
 static int32_t search(const cJSON *test, rtv_index *index, rtv_hit *hits, int64_t *num_hits, rtv_error *error) {
     const cJSON *queries = field(test, "queries"), *given = field(test, "options");
     rtv_search_options options;
@@ -154,10 +161,8 @@ static void run_search(const cJSON *test) {
     rtv_index *index = NULL;
     rtv_index_info info = {.struct_size = sizeof info};
     rtv_error error;
-    const cJSON *add;
-    int32_t status = rtv_index_create(integer(test, "dim", 0), NULL, &index, &error);
+    int32_t status = make_index(integer(test, "dim", 0), field(test, "add"), &index, &error);
     assert_true(cJSON_GetArraySize(field(test, "queries")) * integer(test, "k", 0) <= MAX_ROWS * MAX_ROWS);
-    cJSON_ArrayForEach(add, field(test, "add")) if (status == RTV_OK) status = add_items(index, add, &error);
     if (status == RTV_OK) status = search(test, index, hits, num_hits, &error);
     check_status(test, status, &error);
     if (status == RTV_OK) {
@@ -344,15 +349,150 @@ static void run_similar(const cJSON *test) {
     rtv_model_free(model);
 }
 
+/* --- evaluation ---------------------------------------------------------------------------------------------------------------------- */
+
+/* The number of a word, as in an enumeration that begins with 1. */
+static int32_t word(const char *name, const char *const *words) {
+    for (int32_t i = 0; words[i]; i++)
+        if (strcmp(name, words[i]) == 0) return i + 1;
+    fail_msg("unknown word %s", name);
+    return 0;
+}
+
+static void check_metrics(const cJSON *test, const rtv_evaluation *evaluation) {
+    static const char *const names[] = {"recall", "precision", "r_precision", "map_at_r", "map", "mrr", NULL}; /* by RTV_METRIC_* */
+    static const char *const rules[] = {"miss", "left_out", NULL};                                             /* by RTV_RULE_* */
+    const cJSON *expect = field(test, "expect"), *wanted;
+    assert_true(cJSON_GetArraySize(field(expect, "metrics")) > 0);
+    cJSON_ArrayForEach(wanted, field(expect, "metrics")) {
+        const int32_t metric = word(text(wanted, "metric"), names), rule = word(text(wanted, "rule"), rules);
+        const double value = field(wanted, "value")->valuedouble;
+        rtv_metric_value got;
+        assert_int_equal(rtv_evaluation_metric(evaluation, metric, integer(wanted, "k", 0), rule, &got, NULL), RTV_OK);
+        if (!(fabs(got.value - value) <= field(expect, "tolerance")->valuedouble))
+            fail_msg("%s: %s: got %.17g, expected %.17g", text(test, "name"), text(wanted, "metric"), got.value, value);
+    }
+}
+
+static void check_queries(const cJSON *test, const rtv_evaluation *evaluation) {
+    const cJSON *expect = field(test, "expect");
+    rtv_query_result results[MAX_ROWS];
+    int64_t ids[MAX_ROWS], relevant[MAX_ROWS], first_ranks[MAX_ROWS], count;
+    rtv_evaluation_info info = {.struct_size = sizeof info};
+    assert_int_equal(rtv_evaluation_info_get(evaluation, &info, NULL), RTV_OK);
+    assert_int_equal(info.num_queries, integer(expect, "queries", -1));
+    assert_int_equal(info.num_answerable, integer(expect, "answerable", -1));
+    assert_int_equal(rtv_evaluation_queries(evaluation, results, MAX_ROWS, &count, NULL), RTV_OK);
+    assert_int_equal(count, cJSON_GetArraySize(field(expect, "ids")));
+    int64s(field(expect, "ids"), ids);
+    int64s(field(expect, "relevant"), relevant);
+    int64s(field(expect, "first_ranks"), first_ranks);
+    for (int64_t i = 0; i < count; i++) {
+        assert_int_equal(results[i].id, ids[i]);
+        assert_int_equal(results[i].num_relevant, relevant[i]);
+        assert_int_equal(results[i].first_rank, first_ranks[i]);
+    }
+}
+
+static void run_evaluate(const cJSON *test) {
+    rtv_index *gallery = NULL, *queries = NULL;
+    rtv_evaluation *evaluation = NULL;
+    rtv_evaluation_options options;
+    int64_t ks[MAX_ROWS];
+    rtv_error error;
+    int32_t status = make_index(integer(test, "dim", 0), field(test, "add"), &gallery, &error);
+    if (status == RTV_OK && field(test, "queries"))
+        status = make_index(integer(test, "queries_dim", 0), field(test, "queries"), &queries, &error);
+    rtv_evaluation_options_init(&options);
+    options.ks = int64s(field(test, "ks"), ks);
+    options.num_ks = cJSON_GetArraySize(field(test, "ks"));
+    options.predicted = cJSON_IsTrue(field(test, "predicted"));
+    if (status == RTV_OK) status = rtv_evaluation_create(gallery, queries, &options, &evaluation, &error);
+    check_status(test, status, &error);
+    if (status == RTV_OK) {
+        check_metrics(test, evaluation);
+        check_queries(test, evaluation);
+    }
+    rtv_evaluation_free(evaluation);
+    rtv_index_free(queries);
+    rtv_index_free(gallery);
+}
+
+/* --- quantization -------------------------------------------------------------------------------------------------------------------- */
+
+static void check_layers(const cJSON *test, const rtv_model *model) {
+    rtv_quantized_layer layers[128] = {{.struct_size = sizeof layers[0]}};
+    int64_t count;
+    const cJSON *wanted;
+    assert_int_equal(rtv_model_quantized_layers(model, layers, 128, &count, NULL), RTV_OK);
+    assert_in_range(count, 1, 128);
+    cJSON_ArrayForEach(wanted, field(field(test, "expect"), "layers")) {
+        int64_t i = 0;
+        while (i < count && strcmp(layers[i].name, wanted->string) != 0) i++;
+        if (i == count) fail_msg("%s: no layer %s", text(test, "name"), wanted->string);
+        assert_string_equal(layers[i].precision, cJSON_GetStringValue(wanted));
+    }
+}
+
+static double cosine(const cJSON *wanted, const float *got) {
+    const cJSON *value;
+    double product = 0, own = 0, others = 0;
+    cJSON_ArrayForEach(value, wanted) {
+        product += value->valuedouble * (double)*got;
+        own += (double)*got * (double)*got;
+        others += value->valuedouble * value->valuedouble;
+        got++;
+    }
+    return product / sqrt(own * others);
+}
+
+static void check_quantized(const cJSON *test, rtv_model *model) {
+    const cJSON *expect = field(test, "expect");
+    float descriptors[MAX_PICTURES * TOY_MAX_DIM];
+    rtv_embedding result = {.struct_size = sizeof result, .descriptors = descriptors};
+    pictures queries;
+    rtv_error error;
+    read_pictures(field(test, "queries"), &queries);
+    check_layers(test, model);
+    if (rtv_model_embed(model, queries.list, queries.count, NULL, &result, &error) != RTV_OK) fail_msg("%s", error.message);
+    for (int i = 0; i < queries.count; i++) {
+        const cJSON *wanted = cJSON_GetArrayItem(field(expect, "descriptors"), i);
+        const double found = cosine(wanted, descriptors + i * cJSON_GetArraySize(wanted));
+        if (!(found >= field(expect, "least_cosine")->valuedouble))
+            fail_msg("%s: picture %d: got cosine %.9g", text(test, "name"), i, found);
+    }
+    free_pictures(&queries);
+}
+
+static void run_quantize(const cJSON *test) {
+    rtv_model *model = NULL, *quantized = NULL;
+    rtv_quantizer *quantizer = NULL;
+    rtv_quantizer_options options;
+    pictures given = {.count = 0};
+    rtv_error error;
+    char *json = cJSON_PrintUnformatted(field(test, "settings"));
+    int32_t status = open_model(test, &model, &error);
+    rtv_quantizer_options_init(&options);
+    options.json = json;
+    if (cJSON_GetArraySize(field(test, "pictures")) > 0) read_pictures(field(test, "pictures"), &given);
+    if (status == RTV_OK) status = rtv_quantizer_create(model, &options, &quantizer, &error);
+    if (status == RTV_OK) status = rtv_quantizer_add(quantizer, given.list, given.count, NULL, NULL, NULL, &error);
+    if (status == RTV_OK) status = rtv_quantizer_finish(quantizer, NULL, &quantized, &error);
+    check_status(test, status, &error);
+    if (status == RTV_OK) check_quantized(test, quantized);
+    cJSON_free(json);
+    free_pictures(&given);
+    rtv_model_free(quantized);
+    rtv_quantizer_free(quantizer);
+    rtv_model_free(model);
+}
+
 static void every_case(void **state) {
     static const struct {
         const char *op;
         void (*run)(const cJSON *test);
-    } ops[] = {{"search", run_search},
-               {"open_index", run_open_index},
-               {"open_model", run_open_model},
-               {"embed", run_embed},
-               {"similar", run_similar}};
+    } ops[] = {{"search", run_search},   {"open_index", run_open_index}, {"open_model", run_open_model}, {"embed", run_embed},
+               {"similar", run_similar}, {"evaluate", run_evaluate},     {"quantize", run_quantize}};
     size_t size;
     uint8_t *json = test_read_file(test_golden("../vectors/vectors.json"), &size);
     cJSON *file = cJSON_ParseWithLength((const char *)json, size);

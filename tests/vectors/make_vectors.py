@@ -236,8 +236,101 @@ def picture_cases(model):
                       "tolerance": TOLERANCE}}
 
 
+# --- evaluation -----------------------------------------------------------------------------------------------------------------------
+
+def labelled_rows(adds):
+    """(id, vector, class, predicted class) of every item, in order; ids are given."""
+    return [(add["ids"][i], np.float32(vector), add["classes"][i], add["predicted"][i] if "predicted" in add else -1)
+            for add in adds for i, vector in enumerate(add["vectors"])]
+
+
+def metrics_of(relevant, count, ks):
+    """Every metric of one query. relevant: the ranking, 1 where an item is relevant; count: how many relevant items there are."""
+    ranks = np.flatnonzero(relevant) + 1
+    precisions = np.arange(1, len(ranks) + 1) / ranks
+    out = {("recall", k): float(np.any(ranks <= k)) for k in ks}
+    out.update({("precision", k): np.sum(ranks <= k) / k for k in ks})
+    within = ranks <= count
+    out.update({("r_precision", None): np.sum(within) / max(count, 1), ("map_at_r", None): precisions[within].sum() / max(count, 1),
+                ("map", None): precisions.sum() / max(count, 1), ("mrr", None): 1 / ranks[0] if len(ranks) else 0.0})
+    return out, int(ranks[0]) if len(ranks) else 0
+
+
+def evaluate(name, adds, ks, queries=None, predicted=False):
+    """A case of op evaluate; the definitions of docs/evaluation.md, written out."""
+    gallery = labelled_rows(adds)
+    asked = [row for row in (labelled_rows(queries) if queries else gallery) if row[2] >= 0]
+    table, ranks, counts = [], [], []
+    for own_id, vector, own_class, own_predicted in asked:
+        others = [row for row in gallery if queries or row[0] != own_id]
+        counts.append(sum(row[2] == own_class for row in others))
+        if predicted and own_predicted >= 0:
+            others = [row for row in others if row[3] == own_predicted]
+        others.sort(key=lambda row: (-canonical_score(vector, row[1]), row[0]))
+        values, first = metrics_of(np.array([row[2] == own_class for row in others], bool), counts[-1], ks)
+        table.append(values)
+        ranks.append(first)
+    metrics = []
+    for rule, kept in (("miss", range(len(asked))), ("left_out", [i for i, count in enumerate(counts) if count > 0])):
+        for metric, k in table[0]:
+            value = float(np.mean([table[i][metric, k] for i in kept]))
+            metrics.append({"metric": metric, **({} if k is None else {"k": k}), "rule": rule, "value": value})
+    case = {"name": name, "op": "evaluate", "dim": len(adds[0]["vectors"][0]), "ks": ks, "predicted": predicted,
+            "add": [{**add, "vectors": numbers(add["vectors"])} for add in adds]}
+    if queries:
+        case.update(queries_dim=case["dim"], queries=[{**add, "vectors": numbers(add["vectors"])} for add in queries])
+    return {**case, "expect": {"queries": len(asked), "answerable": sum(count > 0 for count in counts), "metrics": metrics,
+                               "ids": [row[0] for row in asked], "relevant": counts, "first_ranks": ranks,
+                               "tolerance": 1e-12}}  # sums of doubles in another order
+
+
+def evaluate_cases():
+    def rows(first, count, classes):
+        """Vectors in bunches, half of them by class, so that some queries are easy and some are not."""
+        vectors = noise(count * 6, first).reshape(count, 6).astype(np.float64)
+        vectors[:, 0] += np.arange(count) % classes
+        return {"vectors": unit(vectors).tolist(), "ids": [7 * i + first for i in range(count)],
+                "classes": [i % classes if i % 9 else -1 for i in range(count)], "predicted": [i // 2 % 3 - 1 for i in range(count)]}
+    gallery, others = rows(0, 40, 5), rows(3000, 12, 6)
+    lone = {"vectors": unit(noise(6, 7000).reshape(1, 6)).tolist(), "ids": [1 << 40], "classes": [77], "predicted": [0]}
+    yield evaluate("leave-one-out; a class with one item cannot be found", [gallery, lone], [1, 3, 10])
+    yield evaluate("queries against a gallery", [gallery], [1, 5], queries=[others])
+    yield evaluate("rankings within the predicted class", [gallery, lone], [1, 3], predicted=True)
+    yield evaluate("equal scores come by id", [{"vectors": [[1, 0]] * 4, "ids": [5, 3, 9, 1], "classes": [0, 1, 0, 1]}], [1, 2, 3])
+    one = {"vectors": [[1, 0]], "ids": [4], "classes": [-1]}
+    good = {**one, "classes": [0]}
+    what = {"op": "evaluate", "predicted": False, "ks": [1]}
+    yield fails("an evaluation without classes", "RTV_E_INVALID_ARGUMENT", says="class", dim=2, add=[one], **what)
+    yield fails("an evaluation of falling k", "RTV_E_INVALID_ARGUMENT", says="ks[1]", dim=2, add=[good], **{**what, "ks": [2, 1]})
+    yield fails("queries of another dimension", "RTV_E_MISMATCH", says="dimension", dim=2, add=[good], queries_dim=3,
+                queries=[{"vectors": [[1, 0, 0]], "ids": [0], "classes": [0]}], **what)
+
+
+# --- quantization -----------------------------------------------------------------------------------------------------------------------
+
+def quantize_cases(model):
+    toy = {"import": MODEL, "input_width": SIDE, "input_height": SIDE}
+    what = {"op": "quantize", "model": toy, "pictures": PICTURES, "queries": PICTURES[:3]}
+    descriptors = [[float(f"{value:.9g}") for value in embed(model, picture)[0]] for picture in PICTURES[:3]]
+    # Mean ranges of pictures so far apart clip the widest: 0.95. Ranges that cover all give 0.997; a wrong scale anywhere leaves nothing.
+    expect = {"descriptors": descriptors}
+    yield {"name": "a quantized network", **what, "settings": {},
+           "expect": {**expect, "least_cosine": 0.9, "layers": {"conv1": "int8", "logits": "f32"}}}
+    yield {"name": "other settings, and a layer that stays in float32", **what,
+           "settings": {"preset": "performance", "estimator": "min_max", "weights": "pair_safe", "bias_correction": "none",
+                        "ignored": [{"name": "layer1.0.conv2"}]},
+           "expect": {**expect, "least_cosine": 0.98, "layers": {"conv1": "int8", "layer1.0.conv2": "f32", "layer1.0.conv3": "int8"}}}
+    yield fails("a scope that matches nothing", "RTV_E_NOT_FOUND", says="no/such", settings={"ignored": [{"name": "no/such"}]}, **what)
+    yield fails("a setting that is not known", "RTV_E_INVALID_ARGUMENT", says="presett", settings={"presett": "mixed"}, **what)
+    yield fails("a setting out of range", "RTV_E_INVALID_ARGUMENT", says="max_samples", settings={"max_samples": 0}, **what)
+    yield fails("nothing to calibrate with", "RTV_E_STATE", settings={}, **{**what, "pictures": []})
+    yield fails("a bad picture to calibrate with", "RTV_E_IO", says="no/such", settings={},
+                **{**what, "pictures": [PICTURES[0], BAD_PICTURES[0][0]]})
+
+
 def main():
-    cases = [*search_cases(), *search_failures(), *file_cases(), *picture_cases(toy_model())]
+    toy = toy_model()
+    cases = [*search_cases(), *search_failures(), *file_cases(), *picture_cases(toy), *evaluate_cases(), *quantize_cases(toy)]
     assert len({case["name"] for case in cases}) == len(cases)
     lines = ",\n".join(json.dumps(case, ensure_ascii=True) for case in cases)
     (HERE / "vectors.json").write_text(f'{{"version": 1, "cases": [\n{lines}\n]}}\n')

@@ -92,6 +92,73 @@ class Quantizing(support.TestCase):
         self.model.close()
         self.refuses(libretrieve.ClosedError, "Model is closed", Quantizer, self.model)
 
+    def test_what_a_quantized_model_tells(self):
+        self.assertIsNone(self.model.provenance)
+        self.assertEqual({layer.precision for layer in self.model.quantized_layers()}, {"f32"})
+        quantized = quantize(self.model, self.paths[:15], ignored="layer1.0.conv2")
+        layers = {layer.name: layer for layer in quantized.quantized_layers()}
+        self.assertEqual((layers["conv1"].precision, layers["conv1"].output), ("int8", "u8"))
+        self.assertGreater(layers["conv1"].weight_snr_db, 20)
+        self.assertEqual((layers["layer1.0.conv2"].precision, layers["layer1.0.conv2"].scale), ("f32", 0))
+        self.assertIn("ignored", layers["layer1.0.conv2"].why)
+        self.assertEqual((quantized.info.parent, self.model.info.parent), (self.model.info.fingerprint, ""))
+        self.assertEqual((quantized.info.calibration_pictures, self.model.info.calibration_pictures), (15, 0))
+        self.assertEqual(quantized.provenance["parent"]["fingerprint"], self.model.info.fingerprint)
+        self.assertTrue(quantized.is_calibrated_with(self.paths[3]))
+        self.assertFalse(quantized.is_calibrated_with(self.paths[17]))
+        self.assertFalse(self.model.is_calibrated_with(self.paths[3]))
+        self.refuses(FileNotFoundError, "none", quantized.is_calibrated_with, "none.png")
+        index = libretrieve.Index.create(self.model)
+        self.refuses(libretrieve.MismatchError, "PARENTS", libretrieve.Searcher, quantized, index)
+        libretrieve.Searcher(quantized, index, accept="parents")
+        self.refuses(ValueError, "accept: got 'all'", libretrieve.Searcher, quantized, index, accept="all")
+
+    def test_simulation(self):
+        quantized = quantize(self.model, self.paths)
+        got = quantized.embed(self.paths)
+        same = quantized.simulate().embed(self.paths)
+        self.assertGreater((got * same).sum(axis=1).min(), 0.999)  # the same codes, but for roundings of single values
+        coarse = quantized.simulate(weights="channel_symmetric", bits=3, parent=self.model).embed(self.paths)
+        self.assertLess((got * coarse).sum(axis=1).mean(), 0.99)
+        self.refuses(ValueError, "", quantized.simulate, weights="tensor_symmetric")
+        self.refuses(ValueError, "bits", quantized.simulate, weights="tensor_symmetric", bits=9, parent=self.model)
+        self.refuses(ValueError, "", self.model.simulate)
+        self.refuses(libretrieve.MismatchError, "", quantized.simulate, weights="tensor_symmetric", parent=support.toy(descriptors="GS"))
+
+    def test_accuracy_control(self):
+        labels = [i // 5 for i in range(20)]
+        quantizer = Quantizer(self.model, weights="half_range")
+        quantizer.add(self.paths)
+        made, steps = quantizer.finish_within(self.paths, labels, max_drop=1, ks=[1, 3])
+        self.assertEqual([step.action for step in steps], ["float", "int8"])
+        self.assertEqual([len(step.values) for step in steps], [2, 2])
+        np.testing.assert_array_equal(made.embed(self.paths), quantizer.finish().embed(self.paths))
+        want, kept = self.model.embed(self.paths), []
+
+        def faithful(model):
+            kept.append(model)
+            return (model.embed(self.paths) * want).sum(axis=1).mean()
+
+        done = []
+        made, steps = quantizer.finish_within(
+            self.paths, metric=faithful, max_drop=steps[1].drop - 1, max_layers=1, progress=lambda *now: done.append(now)
+        )
+        self.assertEqual([step.action for step in steps], ["float", "int8", "revert"])  # it cannot be enough
+        self.assertGreater(steps[2].values[0], steps[1].values[0])
+        self.assertAlmostEqual(steps[2].values[0], faithful(made))
+        self.assertIn(steps[2].layer, [layer.name for layer in made.quantized_layers() if layer.precision == "f32"])
+        self.assertGreater(len(done), 2)
+        self.refuses(libretrieve.ClosedError, "Model is closed", kept[0].embed, self.paths)
+
+        def broken(model):
+            raise KeyError("metric")
+
+        self.refuses(KeyError, "metric", quantizer.finish_within, self.paths, metric=broken)
+        self.refuses(ValueError, "got 1 values, expected 2", quantizer.finish_within, self.paths, metric=lambda _: 1, num_values=2)
+        self.refuses(libretrieve.CallbackError, "finite", quantizer.finish_within, self.paths, metric=lambda _: float("nan"))
+        self.refuses(ValueError, "classes", quantizer.finish_within, self.paths)
+        self.refuses(ValueError, "classes: shape", quantizer.finish_within, self.paths, [1])
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -7,7 +7,7 @@ import numpy as np
 import support
 
 import libretrieve
-from libretrieve import Index, Model, Pixels, Searcher
+from libretrieve import Index, Model, Pixels, Quantizer, Searcher, evaluate
 
 TESTS = support.TOP / "tests"
 CHANNELS = {"RGB8": 3, "BGR8": 3, "RGBA8": 4, "BGRA8": 4, "GRAY8": 1}
@@ -68,11 +68,15 @@ class Vectors(support.TestCase):
                 self.assertEqual([hit.class_id for hit in row], expect["classes"][query])
                 self.assertEqual([hit.key for hit in row], expect["keys"][query])
 
-    def run_search(self, case, expect):
-        index = Index.create(case["dim"])
-        for add in case["add"]:
+    def index_of(self, dim, adds):
+        index = Index.create(dim)
+        for add in adds:
             named = {name: add[name] for name in ("keys", "classes", "predicted") if name in add}
             index.add(add.get("ids"), floats(add["vectors"]), **named)
+        return index
+
+    def run_search(self, case, expect):
+        index = self.index_of(case["dim"], case["add"])
         options = dict(case["options"])
         if "min_score" in options:
             options["min_score"] = float(options["min_score"])
@@ -105,6 +109,31 @@ class Vectors(support.TestCase):
         searcher = Searcher(model, Index.create(model))
         searcher.add([picture(given) for given in case["pictures"]])
         self.check_hits(searcher.search([picture(given) for given in case["queries"]], case["k"]), expect)
+
+    def run_evaluate(self, case, expect):
+        queries = self.index_of(case["queries_dim"], case["queries"]) if "queries" in case else None
+        found = evaluate(self.index_of(case["dim"], case["add"]), queries=queries, ks=case["ks"], predicted=case["predicted"])
+        for metric in expect["metrics"]:
+            value = found.metric(metric["metric"], metric.get("k", 0), rule=metric["rule"]).value
+            self.assertAlmostEqual(value, metric["value"], delta=expect["tolerance"])
+        self.assertEqual((found.info.num_queries, found.info.num_answerable), (expect["queries"], expect["answerable"]))
+        rows = found.queries()
+        self.assertEqual([row.id for row in rows], expect["ids"])
+        self.assertEqual([row.num_relevant for row in rows], expect["relevant"])
+        self.assertEqual([row.first_rank for row in rows], expect["first_ranks"])
+
+    def run_quantize(self, case, expect):
+        quantizer = Quantizer(open_model(case["model"]), settings=case["settings"])
+        for error in quantizer.add([picture(given) for given in case["pictures"]]).errors:
+            if error is not None:
+                raise error
+        quantized = quantizer.finish()
+        layers = {layer.name: layer.precision for layer in quantized.quantized_layers()}
+        self.assertEqual({name: layers[name] for name in expect["layers"]}, expect["layers"])
+        got = quantized.embed([picture(given) for given in case["queries"]]).astype(np.float64)
+        want = np.array(expect["descriptors"])
+        cosines = (got * want).sum(axis=1) / np.linalg.norm(got, axis=1) / np.linalg.norm(want, axis=1)
+        self.assertGreaterEqual(cosines.min(), expect["least_cosine"])
 
     def test_all(self):
         table = json.loads((TESTS / "vectors/vectors.json").read_text(encoding="utf-8"))

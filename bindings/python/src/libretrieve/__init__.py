@@ -8,11 +8,13 @@
 
 from ._pictures import *  # noqa: F401,F403
 from .dataset import *  # noqa: F401,F403
+from .drift import *  # noqa: F401,F403
 from .errors import *  # noqa: F401,F403
 from .estimators import *  # noqa: F401,F403
 from .evaluation import *  # noqa: F401,F403
 from .flat import *  # noqa: F401,F403
 from .index import *  # noqa: F401,F403
+from .lists import *  # noqa: F401,F403
 from .model import *  # noqa: F401,F403
 from .quantizer import *  # noqa: F401,F403
 from .results import *  # noqa: F401,F403

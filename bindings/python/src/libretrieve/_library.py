@@ -6,7 +6,7 @@ import ctypes
 import os
 import sys
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, Iterator, Optional, Union
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Union
 
 from . import _ffi
 from .errors import ClosedError, from_status
@@ -109,6 +109,20 @@ def read_text(function: Callable[..., int], *arguments: Any) -> str:
         if status != _ffi.RTV_E_BUFFER_TOO_SMALL:
             raise from_status(error)
         capacity = size.value
+
+
+def rows(kind: Any, function: Callable[..., int], *arguments: Any, most: Optional[int] = None) -> List[Any]:
+    """The structs that a function of the form (..., array, capacity, count) writes: all, or up to `most`."""
+    count = ctypes.c_int64()
+    call(function, *arguments, None, 0, ctypes.byref(count))
+    capacity = count.value if most is None else max(min(count.value, most), 0)
+    if capacity == 0:
+        return []
+    array = (kind * capacity)()
+    if hasattr(kind, "struct_size"):
+        array[0].struct_size = ctypes.sizeof(kind)
+    call(function, *arguments, ctypes.byref(array), capacity, ctypes.byref(count))
+    return list(array)
 
 
 def fields(struct: ctypes.Structure, names: Iterable[str]) -> Dict[str, Any]:

@@ -10,7 +10,7 @@ import numpy as np
 from . import _ffi
 from ._arrays import vectors
 from ._callbacks import Progress, Watch
-from ._library import Handle, call, fields, lib
+from ._library import Handle, call, fields, lib, rows
 from .errors import InvalidArgumentError
 from .index import ORIGINS, Index
 from .runtime import choice, initialised
@@ -156,30 +156,24 @@ class Evaluation(Handle):
     def classes(self, name: str = "recall", k: Optional[int] = None, *, rule: str = "miss") -> List[ClassResult]:
         """A metric for each class; k is the first of `ks` by default."""
         owned = self._use()
-        count = self.info.num_classes
-        rows = (_ffi.rtv_class_count * count)()
-        values = (ctypes.c_double * count)()
         numbers = (choice(_METRICS, name, "metric"), self._ks[0] if k is None else k, choice(_RULES, rule, "rule"))
-        found = ctypes.c_int64()
-        call(lib.rtv_evaluation_classes, owned.address, ctypes.byref(rows), count, ctypes.byref(found))
-        call(lib.rtv_evaluation_class_values, owned.address, *numbers, ctypes.byref(values), count, ctypes.byref(found))
-        return [ClassResult(row.class_id, row.num_queries, row.num_answerable, value) for row, value in zip(rows, values)]
+        counts = rows(_ffi.rtv_class_count, lib.rtv_evaluation_classes, owned.address)
+        values = rows(ctypes.c_double, lib.rtv_evaluation_class_values, owned.address, *numbers)
+        return [ClassResult(row.class_id, row.num_queries, row.num_answerable, value) for row, value in zip(counts, values)]
 
     def queries(self) -> List[QueryResult]:
         """Every query, in the order of the items."""
         owned = self._use()
-        count = self.info.num_queries
-        rows = (_ffi.rtv_query_result * count)()
-        call(lib.rtv_evaluation_queries, owned.address, ctypes.byref(rows), count, ctypes.byref(ctypes.c_int64()))
-        return [QueryResult(**fields(row, QueryResult._fields)) for row in rows]
+        found = rows(_ffi.rtv_query_result, lib.rtv_evaluation_queries, owned.address)
+        return [QueryResult(**fields(row, QueryResult._fields)) for row in found]
 
     def hardest(self, count: int = 20) -> List[QueryResult]:
         """Queries with relevant items that are found late or not at all, the hardest first."""
         owned = self._use()
-        rows = (_ffi.rtv_query_result * max(count, 0))()
-        found = ctypes.c_int64()
-        call(lib.rtv_evaluation_hardest, owned.address, ctypes.byref(rows), count, ctypes.byref(found))
-        return [QueryResult(**fields(row, QueryResult._fields)) for row in rows[: min(count, found.value)]]
+        if count < 0:
+            raise InvalidArgumentError(f"count: got {count}, expected 0 or more")
+        found = rows(_ffi.rtv_query_result, lib.rtv_evaluation_hardest, owned.address, most=count)
+        return [QueryResult(**fields(row, QueryResult._fields)) for row in found]
 
     def histogram(self, scores: str = "nearest_same", bins: int = 100, range: Tuple[float, float] = (-1.0, 1.0)) -> Ids:
         """Scores in bins of equal width; those outside the range go to the first and the last.

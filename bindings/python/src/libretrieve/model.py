@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import json
 import os
 import threading
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Union
@@ -11,7 +12,7 @@ import numpy as np
 
 from . import _ffi, _pictures
 from ._callbacks import Progress, Watch
-from ._library import Handle, Owned, Path_, call, fields, lib, path_bytes, read_text, text_bytes
+from ._library import Handle, Owned, Path_, call, fields, lib, path_bytes, read_text, rows, text_bytes
 from ._pictures import Picture, Pictures
 from .errors import CallbackError, RetrieveError, from_status
 from .runtime import Runtime, choice, initialised, runtime_owned
@@ -21,11 +22,18 @@ if TYPE_CHECKING:
 
     from ._arrays import Floats, Numbers
 
-__all__ = ["Embedding", "Layer", "Model", "ModelInfo"]
+__all__ = ["Embedding", "Layer", "Model", "ModelInfo", "QuantizedLayer"]
 
 _EXECUTORS = {"auto": _ffi.RTV_EXECUTOR_AUTO, "reference": _ffi.RTV_EXECUTOR_REFERENCE, "onednn": _ffi.RTV_EXECUTOR_ONEDNN}
 _MODES = {"auto": _ffi.RTV_MODE_AUTO, "latency": _ffi.RTV_MODE_LATENCY, "throughput": _ffi.RTV_MODE_THROUGHPUT}
 _RESIZE = {"squash": _ffi.RTV_RESIZE_SQUASH, "center_crop": _ffi.RTV_RESIZE_CENTER_CROP, "letterbox": _ffi.RTV_RESIZE_LETTERBOX}
+_SIMULATED = {
+    "codes": _ffi.RTV_SIMULATE_CODES,
+    "channel_symmetric": _ffi.RTV_SIMULATE_CHANNEL_SYMMETRIC,
+    "tensor_symmetric": _ffi.RTV_SIMULATE_TENSOR_SYMMETRIC,
+    "channel_asymmetric": _ffi.RTV_SIMULATE_CHANNEL_ASYMMETRIC,
+    "tensor_asymmetric": _ffi.RTV_SIMULATE_TENSOR_ASYMMETRIC,
+}
 _STORE = {"float32": _ffi.RTV_STORE_FLOAT32, "float16": _ffi.RTV_STORE_FLOAT16}
 
 #: Gets the bytes of a file that is neither JPEG nor PNG; gives uint8 pixels [height, width, 3], a PIL image, or None when the format is not
@@ -50,6 +58,10 @@ class ModelInfo(NamedTuple):
     preprocessing: str
     #: SHA-256 of what decides the descriptors, in hexadecimal
     fingerprint: str
+    #: the fingerprint of the float32 model that a quantized one was made of; empty for a float32 model
+    parent: str
+    #: that a quantized model was made with
+    calibration_pictures: int
     #: ``"onednn"`` or ``"reference"``
     executor: str
     num_parameters: int
@@ -71,6 +83,26 @@ class Layer(NamedTuple):
     macs: float
     #: median of the profiled runs, 0 without runs
     milliseconds: float
+
+
+class QuantizedLayer(NamedTuple):
+    """One layer of the network, and what it computes on."""
+
+    name: str
+    op: str
+    #: "int8" or "f32"
+    precision: str
+    #: of the result: "u8", "s8" or "f32"
+    output: str
+    #: why it computes on that
+    why: str
+    #: of the result's codes: (code - zero_point) * scale; 0 when it is floats
+    scale: float
+    zero_point: int
+    #: pairs of weights that gave way to the pair-sum rule
+    pairs_mended: int
+    #: of the rounding of the weights; 0 where nothing was rounded
+    weight_snr_db: float
 
 
 class Embedding(NamedTuple):
@@ -311,6 +343,16 @@ class Model(Handle):
         model._info = _info(model._use())
         return model
 
+    @classmethod
+    def _borrow(cls, address: int, decoder: Optional[_Decoder], runtime: Optional[Owned]) -> Model:
+        """A model that somebody else gives back; the caller closes this object before."""
+        model = cls.__new__(cls)
+        model._decoder = decoder
+        model._runtime = runtime
+        model._take(ctypes.c_void_p(address), lambda _: None, (decoder, runtime))
+        model._info = _info(model._use())
+        return model
+
     def save(self, path: Path_) -> None:
         """Write the model file, whole or not at all."""
         owned = self._use()
@@ -412,6 +454,58 @@ class Model(Handle):
                 break
             capacity = count.value
         return [Layer(**fields(layer, Layer._fields)) for layer in layers[: count.value]]
+
+    def quantized_layers(self) -> List[QuantizedLayer]:
+        """Every layer of the network in execution order; a float32 model's all compute in float32."""
+        owned = self._use()
+        found = rows(_ffi.rtv_quantized_layer, lib.rtv_model_quantized_layers, owned.address)
+        return [QuantizedLayer(**fields(layer, QuantizedLayer._fields)) for layer in found]
+
+    @property
+    def provenance(self) -> Optional[Dict[str, Any]]:
+        """Where a quantized model comes from: parent, pictures, settings, versions, layers (docs/formats.md); None for a float32 model."""
+        owned = self._use()
+        text = read_text(lib.rtv_model_provenance, owned.address)
+        return json.loads(text) if text else None
+
+    def is_calibrated_with(self, picture: Picture) -> bool:
+        """Whether this quantized model was calibrated with a picture that is the same to the network."""
+        owned = self._use()
+        block = _pictures.Block([picture])
+        number = ctypes.c_uint64()
+        call(lib.rtv_model_picture_hash, owned.address, block.byref(), ctypes.byref(number), file=_pictures.name(picture))
+        return bool(lib.rtv_model_is_calibrated_with(owned.address, number.value))
+
+    def simulate(
+        self, *, weights: str = "codes", bits: Optional[int] = None, parent: Optional[Model] = None, executor: str = "auto"
+    ) -> Model:
+        """The fake-quantize run of this quantized model: float32 layers on what the codes stand for, for comparing.
+
+        Parameters
+        ----------
+        weights : {"codes", "channel_symmetric", "tensor_symmetric", "channel_asymmetric", "tensor_asymmetric"}
+            The model's own codes, or the parent's weights rounded in one of four ways.
+        bits : int, optional
+            2 to 8, of weights other than "codes".
+        parent : Model, optional
+            The float32 model, needed for all but "codes".
+        executor : {"auto", "onednn", "reference"}
+            Of the new model.
+        """
+        owned = self._use()
+        of_parent = None if parent is None else parent._use()
+        options = initialised(_ffi.rtv_simulate_options, lib.rtv_simulate_options_init_sized)
+        options.weights = choice(_SIMULATED, weights, "weights")
+        options.parent = None if of_parent is None else of_parent.address
+        if bits is not None:
+            options.bits = bits
+        how = initialised(_ffi.rtv_model_options, lib.rtv_model_options_init_sized)
+        how.executor = choice(_EXECUTORS, executor, "executor")
+        if self._decoder is not None:
+            how.decode = self._decoder.function
+        pointer = ctypes.c_void_p()
+        call(lib.rtv_model_simulate, owned.address, ctypes.byref(options), ctypes.byref(how), ctypes.byref(pointer))
+        return Model._wrap(pointer, self._decoder, self._runtime)
 
     def dump(self) -> str:
         """The graph as text, one line a value."""

@@ -7,19 +7,19 @@ import itertools
 import json
 import os
 import re
-from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Optional, Union
+from typing import Any, Callable, Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
 from . import _ffi, _pictures
 from ._callbacks import Progress, Watch
-from ._library import Handle, Path_, call, lib, path_bytes, read_text, text_bytes
+from ._library import Handle, Path_, call, fields, lib, path_bytes, read_text, text_bytes
 from ._pictures import Pictures
-from .errors import RetrieveError, from_status
+from .errors import InvalidArgumentError, RetrieveError, from_status
 from .model import _EXECUTORS, Model
 from .runtime import choice, initialised
 
-__all__ = ["Calibration", "Quantizer", "Subgraph", "quantize"]
+__all__ = ["AccuracyStep", "Calibration", "Quantizer", "Subgraph", "quantize"]
 
 _PRESETS = {"mixed": _ffi.RTV_PRESET_MIXED, "performance": _ffi.RTV_PRESET_PERFORMANCE}
 _ESTIMATORS = {
@@ -38,6 +38,13 @@ _WEIGHTS = {
 }
 _BIAS = {"none": _ffi.RTV_BIAS_NONE, "fast": _ffi.RTV_BIAS_FAST, "full": _ffi.RTV_BIAS_FULL}
 _TABLES: Dict[str, Dict[str, int]] = {"preset": _PRESETS, "estimator": _ESTIMATORS, "weights": _WEIGHTS, "bias_correction": _BIAS}
+_ACTIONS = {
+    _ffi.RTV_ACCURACY_FLOAT: "float",
+    _ffi.RTV_ACCURACY_INT8: "int8",
+    _ffi.RTV_ACCURACY_REVERT: "revert",
+    _ffi.RTV_ACCURACY_RESTORE: "restore",
+    _ffi.RTV_ACCURACY_KEEP: "keep",
+}
 _FLAGS = ("equalize", "quantize_auxiliary", "drop_auxiliary", "relaxed_scopes")
 
 
@@ -46,6 +53,25 @@ class Subgraph(NamedTuple):
 
     start: str
     end: str
+
+
+class AccuracyStep(NamedTuple):
+    """One model that `Quantizer.finish_within` measured on its way."""
+
+    #: "float", "int8" (all of it), "revert" (a layer goes back to float32), "restore" (in int8 after all) or "keep" (tried so, and needed)
+    action: str
+    #: the layer; empty for the first two
+    layer: str
+    #: [m] of the metric
+    values: List[float]
+    #: the most that a value fell below the float32 model's
+    drop: float
+    #: how much the layer's being alone in float32 raises the mean cosine to the float32 model's descriptors
+    gain: float
+    #: of the multiply-adds that are in float32
+    float_share: float
+    #: multiply-adds of the layer
+    layer_macs: float
 
 
 class Calibration(NamedTuple):
@@ -59,6 +85,15 @@ class Calibration(NamedTuple):
 
 #: Layers: a name; a compiled regular expression (POSIX extended) for whole names; ``{"op": "conv"}``; or a `Subgraph`.
 Scope = Union[str, "re.Pattern[str]", Mapping[str, str], Subgraph]
+
+
+#: Measures a model: a number, or several.
+Measure = Callable[[Model], Union[float, Sequence[float]]]
+
+
+def _step(step: _ffi.rtv_accuracy_step, num_values: int) -> AccuracyStep:
+    values = fields(step, ("layer", "drop", "gain", "float_share", "layer_macs"))
+    return AccuracyStep(_ACTIONS.get(step.action, str(step.action)), values=list(step.values[:num_values]), **values)
 
 
 def _scope(given: Scope) -> Any:
@@ -252,15 +287,114 @@ class Quantizer(Handle):
             No picture was added.
         """
         owned = self._use()
-        options = initialised(_ffi.rtv_model_options, lib.rtv_model_options_init_sized)
-        options.executor = choice(_EXECUTORS, executor, "executor")
-        decoder = self._model._decoder
-        if decoder is not None:
-            options.decode = decoder.function
+        options = self._model_options(executor)
         pointer = ctypes.c_void_p()
         with Watch(progress) as watch:
             self._call(watch, lib.rtv_quantizer_finish, owned.address, ctypes.byref(options), ctypes.byref(pointer))
-        return Model._wrap(pointer, decoder, self._model._runtime)
+        return Model._wrap(pointer, self._model._decoder, self._model._runtime)
+
+    def _model_options(self, executor: str) -> Any:
+        options = initialised(_ffi.rtv_model_options, lib.rtv_model_options_init_sized)
+        options.executor = choice(_EXECUTORS, executor, "executor")
+        if self._model._decoder is not None:
+            options.decode = self._model._decoder.function
+        return options
+
+    def finish_within(
+        self,
+        pictures: Pictures,
+        classes: Optional[Sequence[int]] = None,
+        *,
+        max_drop: Optional[float] = None,
+        ks: Optional[Sequence[int]] = None,
+        metric: Optional[Measure] = None,
+        num_values: int = 1,
+        max_layers: Optional[int] = None,
+        ranking_pictures: Optional[int] = None,
+        executor: str = "auto",
+        progress: Progress = None,
+    ) -> Tuple[Model, List[AccuracyStep]]:
+        """As `finish`, but layers go back to float32, those that hurt most first, until little enough is lost.
+
+        ::
+
+            quantized, steps = quantizer.finish_within(paths, labels, max_drop=0.001)
+
+        Parameters
+        ----------
+        pictures : picture, or iterable of pictures
+            What the layers are ranked on and the default metric looks at; best none that calibrated.
+        classes : sequence of int, optional
+            [n], -1 for none; needed without a metric of one's own.
+        max_drop : float, optional
+            No value of the metric may fall by more; 0.0016 by default, 0.16 points of recall.
+        ks : sequence of int, optional
+            Of the default metric, recall@k, leave-one-out among the pictures: 1, 2, 4, 8.
+        metric : callable, optional
+            ``metric(model)`` gives a number, of which more is better, or `num_values` of them. The model is there during the call only.
+        num_values : int
+            Of a metric of one's own.
+        max_layers : int, optional
+            That may go back.
+        ranking_pictures : int, optional
+            The layers are ranked on so many of the pictures; 100 by default.
+        executor : {"auto", "onednn", "reference"}
+            Of the new model.
+        progress : callable or tqdm, optional
+            Called before each model that is made; how many there will be is not known.
+
+        Returns
+        -------
+        Model
+            The best that was found: where `max_layers` ended it, the last step's drop tells.
+        list of AccuracyStep
+            What was measured on the way.
+        """
+        owned = self._use()
+        block = _pictures.Block([picture for part in _pictures.chunks(pictures) for picture in part])
+        options = initialised(_ffi.rtv_accuracy_options, lib.rtv_accuracy_options_init_sized)
+        options.pictures = ctypes.addressof(block.array)
+        options.count = block.count
+        labels = None if classes is None else np.ascontiguousarray(classes, dtype=np.int32)
+        if labels is not None:
+            if labels.shape != (block.count,):
+                raise InvalidArgumentError(f"classes: shape: got {labels.shape}, expected ({block.count},)")
+            options.classes = labels.ctypes.data
+        numbers = None if ks is None else np.array(list(ks), dtype=np.int64)
+        if numbers is not None:
+            options.ks, options.num_ks = numbers.ctypes.data, len(numbers)
+        for name, number in {"max_drop": max_drop, "max_layers": max_layers, "ranking_pictures": ranking_pictures}.items():
+            if number is not None:
+                setattr(options, name, number)
+        how = self._model_options(executor)
+        pointer = ctypes.c_void_p()
+        count = ctypes.c_int64()
+        steps = (_ffi.rtv_accuracy_step * (2 + 2 * len(self._model.quantized_layers())))()
+        steps[0].struct_size = ctypes.sizeof(_ffi.rtv_accuracy_step)
+        with Watch(progress) as watch:
+            options.progress = watch.function
+            if metric is not None:
+                options.metric = _ffi.rtv_metric_fn(watch.guard(self._metric(metric)))
+                options.num_values = num_values
+            what = (owned.address, ctypes.byref(options), ctypes.byref(how), ctypes.byref(pointer))
+            watch.call(lib.rtv_quantizer_finish_within, *what, ctypes.byref(steps), len(steps), ctypes.byref(count))
+            options.metric = _ffi.rtv_metric_fn()
+        measured = num_values if metric is not None else int(options.num_ks)
+        model = Model._wrap(pointer, self._model._decoder, self._model._runtime)
+        return model, [_step(step, measured) for step in steps[: count.value]]
+
+    def _metric(self, metric: Measure) -> Callable[..., int]:
+        """The metric as C calls it."""
+
+        def measure(_user: object, address: int, values: int, num_values: int) -> int:
+            with Model._borrow(address, self._model._decoder, self._model._runtime) as model:
+                found = np.asarray(metric(model), dtype=np.float64).reshape(-1)
+            if len(found) != num_values:
+                raise ValueError(f"metric: got {len(found)} values, expected {num_values}")
+            ctypes.memmove(values, found.ctypes.data, found.nbytes)
+            return 0
+
+        return measure
 
 
 def quantize(model: Model, pictures: Pictures, *, progress: Progress = None, **settings: Any) -> Model:
