@@ -21,10 +21,9 @@ type call struct {
 	visit  func(item *C.rtv_item) error
 	sample func(number int64, values *C.float) (bool, error)
 
-	handle   cgo.Handle
-	user     unsafe.Pointer // C's memory, with the handle
-	err      error          // what a callback returned
-	panicked *any           // what a callback panicked with
+	user     *user // of the callbacks; nil while there are none
+	err      error // what a callback returned
+	panicked *any  // what a callback panicked with
 }
 
 // begin starts a call; c.end is to follow.
@@ -41,20 +40,61 @@ func (c *call) cancelled() error {
 	return nil
 }
 
+// user is what C's callbacks come with, on both sides.
+type user struct {
+	memory
+	c      *C.rtvgo_user
+	handle cgo.Handle
+	call   *call // that runs; nil for none
+}
+
+func newUser() *user {
+	u := new(user)
+	u.handle = cgo.NewHandle(u)
+	u.c = u.keep(u.handle)
+	return u
+}
+
+func (u *user) free() {
+	u.handle.Delete()
+	u.memory.free()
+}
+
+// keep is a user pointer for a handle.
+func (m *memory) keep(handle cgo.Handle) *C.rtvgo_user {
+	u := &zeros[C.rtvgo_user](m, 1)[0]
+	u.handle = C.uintptr_t(handle)
+	return u
+}
+
+// idle are users for later calls: to make one takes longer than to search a small index.
+var idle = make(chan *user, 64)
+
 // watch is the user pointer of the call's callbacks.
 func (c *call) watch() unsafe.Pointer {
 	if c.user == nil {
-		c.handle = cgo.NewHandle(c)
-		c.user = c.keep(c.handle)
+		select {
+		case c.user = <-idle:
+		default:
+			c.user = newUser()
+		}
+		c.user.call = c
+		c.user.c.quiet, c.user.c.begin_ns = toInt(c.progress == nil), 0
 	}
-	return c.user
+	return unsafe.Pointer(c.user.c)
 }
 
-// keep puts a handle where C may have it.
-func (m *memory) keep(handle cgo.Handle) unsafe.Pointer {
-	to := zeros[C.uintptr_t](m, 1)
-	to[0] = C.uintptr_t(handle)
-	return unsafe.Pointer(&to[0])
+func (c *call) unwatch() {
+	if c.user == nil {
+		return
+	}
+	c.user.call = nil
+	select {
+	case idle <- c.user:
+	default:
+		c.user.free()
+	}
+	c.user = nil
 }
 
 // watchProgress is the progress callback and its user pointer, if anybody wants to hear or to stop.
@@ -67,9 +107,7 @@ func (c *call) watchProgress() (C.rtv_progress_fn, unsafe.Pointer) {
 
 // end gives back what the call needed, and gives the error of the call: a callback's own if it has one. It goes on with a callback's panic.
 func (c *call) end(err error) error {
-	if c.user != nil {
-		c.handle.Delete()
-	}
+	c.unwatch()
 	c.free()
 	if c.panicked != nil {
 		panic(*c.panicked)
@@ -107,11 +145,6 @@ func (c *call) step(done, total int64) bool {
 	})
 }
 
-// watcher hears of progress.
-type watcher interface {
-	step(done, total int64) (stop bool)
-}
-
 func toInt(yes bool) C.int32_t {
 	if yes {
 		return 1
@@ -119,16 +152,17 @@ func toInt(yes bool) C.int32_t {
 	return 0
 }
 
-func callOf(user C.uintptr_t) *call { return cgo.Handle(user).Value().(*call) }
+func callOf(handle C.uintptr_t) *call { return cgo.Handle(handle).Value().(*user).call }
 
 //export rtvgoProgress
-func rtvgoProgress(user C.uintptr_t, done, total C.int64_t) C.int32_t {
-	return toInt(cgo.Handle(user).Value().(watcher).step(int64(done), int64(total)))
+func rtvgoProgress(handle C.uintptr_t, done, total C.int64_t) C.int32_t {
+	c := callOf(handle)
+	return toInt(c != nil && c.step(int64(done), int64(total)))
 }
 
 //export rtvgoFilter
-func rtvgoFilter(user C.uintptr_t, query C.int64_t, hit *C.rtv_hit) (takes C.int32_t) {
-	c := callOf(user)
+func rtvgoFilter(handle C.uintptr_t, query C.int64_t, hit *C.rtv_hit) (takes C.int32_t) {
+	c := callOf(handle)
 	c.guard(func() error {
 		takes = toInt(c.filter(int(query), *(*Hit)(unsafe.Pointer(hit))))
 		return nil
@@ -137,26 +171,26 @@ func rtvgoFilter(user C.uintptr_t, query C.int64_t, hit *C.rtv_hit) (takes C.int
 }
 
 //export rtvgoHits
-func rtvgoHits(user C.uintptr_t, query C.int64_t, hits *C.rtv_hit, count C.int64_t) C.int32_t {
-	c := callOf(user)
+func rtvgoHits(handle C.uintptr_t, query C.int64_t, hits *C.rtv_hit, count C.int64_t) C.int32_t {
+	c := callOf(handle)
 	return toInt(c.guard(func() error { return c.hits(int(query), copied[Hit](unsafe.Pointer(hits), count)) }))
 }
 
 //export rtvgoPairs
-func rtvgoPairs(user C.uintptr_t, pairs *C.rtv_pair, count C.int64_t) C.int32_t {
-	c := callOf(user)
+func rtvgoPairs(handle C.uintptr_t, pairs *C.rtv_pair, count C.int64_t) C.int32_t {
+	c := callOf(handle)
 	return toInt(c.guard(func() error { return c.pairs(copied[Pair](unsafe.Pointer(pairs), count)) }))
 }
 
 //export rtvgoVisit
-func rtvgoVisit(user C.uintptr_t, item *C.rtv_item) C.int32_t {
-	c := callOf(user)
+func rtvgoVisit(handle C.uintptr_t, item *C.rtv_item) C.int32_t {
+	c := callOf(handle)
 	return toInt(c.guard(func() error { return c.visit(item) }))
 }
 
 //export rtvgoSample
-func rtvgoSample(user C.uintptr_t, number C.int64_t, values *C.float) C.int32_t {
-	c, more := callOf(user), false
+func rtvgoSample(handle C.uintptr_t, number C.int64_t, values *C.float) C.int32_t {
+	c, more := callOf(handle), false
 	failed := c.guard(func() (err error) {
 		more, err = c.sample(int64(number), values)
 		return err

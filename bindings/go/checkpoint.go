@@ -60,7 +60,7 @@ func (m *memory) importOptions(how *ImportOptions) *C.rtv_import_options {
 	if how == nil {
 		return nil
 	}
-	o := &zeros[C.rtv_import_options](m, 1)[0]
+	o := new(C.rtv_import_options)
 	C.rtv_import_options_init_sized(o, C.sizeof_rtv_import_options)
 	o.architecture, o.descriptors, o.name = m.optional(how.Architecture), m.optional(how.Descriptors), m.optional(how.Name)
 	for to, value := range map[*C.int32_t]int{

@@ -54,7 +54,7 @@ func (d *decoder) callback() (C.rtv_decode_fn, unsafe.Pointer) {
 	if d == nil {
 		return nil, nil
 	}
-	return C.rtv_decode_fn(C.rtvgo_decode), d.keep(d.handle)
+	return C.rtv_decode_fn(C.rtvgo_decode), unsafe.Pointer(d.keep(d.handle))
 }
 
 func (d *decoder) free() {
@@ -103,8 +103,8 @@ func (d *decoder) swap(thread C.uintptr_t, next *Picture) *Picture {
 }
 
 //export rtvgoDecode
-func rtvgoDecode(user, thread C.uintptr_t, data unsafe.Pointer, size C.uint64_t, width, height *C.int32_t, pixels *C.uint8_t) (answer C.int32_t) {
-	d := cgo.Handle(user).Value().(*decoder)
+func rtvgoDecode(handle, thread C.uintptr_t, data unsafe.Pointer, size C.uint64_t, width, height *C.int32_t, pixels *C.uint8_t) (answer C.int32_t) {
+	d := cgo.Handle(handle).Value().(*decoder)
 	defer func() {
 		if r := recover(); r != nil {
 			answer = d.failed(fmt.Errorf("retrieve: decoder: panic: %v", r))

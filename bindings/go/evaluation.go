@@ -77,7 +77,7 @@ func Evaluate(ctx context.Context, gallery, queries *Index, options *EvaluateOpt
 }
 
 func (c *call) evaluateOptions(options *EvaluateOptions) *C.rtv_evaluation_options {
-	o := &zeros[C.rtv_evaluation_options](&c.memory, 1)[0]
+	o := new(C.rtv_evaluation_options)
 	C.rtv_evaluation_options_init_sized(o, C.sizeof_rtv_evaluation_options)
 	o.progress, o.progress_user = c.watchProgress()
 	if options.Ks != nil {

@@ -58,7 +58,7 @@ func createIndex(path string, options *IndexOptions) (*Index, error) {
 	}
 	var m memory
 	defer m.free()
-	o := &zeros[C.rtv_index_options](&m, 1)[0]
+	o := new(C.rtv_index_options)
 	C.rtv_index_options_init_sized(o, C.sizeof_rtv_index_options)
 	o.dim, o.storage, o.normalize = clamp(options.Dim), C.int32_t(options.Storage+C.RTV_STORAGE_FLOAT32), toInt(options.Normalize)
 	if options.Model != nil {

@@ -91,7 +91,7 @@ func makeModelOn(rt *Runtime, path string, options *ModelOptions, create createM
 }
 
 func (m *memory) modelOptions(options *ModelOptions, decoder *decoder) *C.rtv_model_options {
-	o := &zeros[C.rtv_model_options](m, 1)[0]
+	o := new(C.rtv_model_options)
 	C.rtv_model_options_init_sized(o, C.sizeof_rtv_model_options)
 	o.executor = C.int32_t(options.Executor)
 	if options.MaxPixels != 0 {
@@ -192,7 +192,7 @@ func (o *EmbedOptions) progress() func(done, total int64) {
 }
 
 func (c *call) embedOptions(options *EmbedOptions) *C.rtv_embed_options {
-	o := &zeros[C.rtv_embed_options](&c.memory, 1)[0]
+	o := new(C.rtv_embed_options)
 	C.rtv_embed_options_init_sized(o, C.sizeof_rtv_embed_options)
 	if options != nil {
 		o.mode = C.int32_t(options.Mode)

@@ -6,7 +6,6 @@ import "C"
 import (
 	"context"
 	"runtime"
-	"runtime/cgo"
 	"sync"
 	"unsafe"
 )
@@ -91,15 +90,9 @@ type Quantizer struct {
 	c        *C.rtv_quantizer
 	model    *Model
 	busy     sync.Mutex
-	relay    *relay // not the quantizer itself, which could never be forgotten: the handle holds it
-	user     unsafe.Pointer
+	user     *user // of the progress callback, which C keeps
 	progress func(done, total int64)
 }
-
-// relay passes the progress that C's quantizer tells on to the call that runs.
-type relay struct{ call *call }
-
-func (r *relay) step(done, total int64) bool { return r.call != nil && r.call.step(done, total) }
 
 // NewQuantizer makes a quantizer for a float32 model. [ErrNotFound]: a scope matches nothing.
 func NewQuantizer(model *Model, options *QuantizerOptions) (*Quantizer, error) {
@@ -109,14 +102,11 @@ func NewQuantizer(model *Model, options *QuantizerOptions) (*Quantizer, error) {
 	if err := model.use(); err != nil {
 		return nil, err
 	}
-	var m, kept memory
+	var m memory
 	defer m.free()
-	relay := new(relay)
-	handle := cgo.NewHandle(relay)
-	user := kept.keep(handle)
+	user := newUser()
 	free := func() {
-		handle.Delete()
-		kept.free()
+		user.free()
 		model.done()
 	}
 	var c *C.rtv_quantizer
@@ -125,7 +115,7 @@ func NewQuantizer(model *Model, options *QuantizerOptions) (*Quantizer, error) {
 		free()
 		return nil, failure(&e, "")
 	}
-	q := &Quantizer{c: c, model: model, relay: relay, user: user, progress: options.orDefault().Progress}
+	q := &Quantizer{c: c, model: model, user: user, progress: options.orDefault().Progress}
 	q.own(func() {
 		C.rtv_quantizer_free(c)
 		free()
@@ -153,11 +143,11 @@ func (o *QuantizerOptions) check() error {
 	return whole("settings", o.JSON)
 }
 
-func (m *memory) quantizerOptions(options *QuantizerOptions, user unsafe.Pointer) *C.rtv_quantizer_options {
+func (m *memory) quantizerOptions(options *QuantizerOptions, user *user) *C.rtv_quantizer_options {
 	options = options.orDefault()
-	o := &zeros[C.rtv_quantizer_options](m, 1)[0]
+	o := new(C.rtv_quantizer_options)
 	C.rtv_quantizer_options_init_sized(o, C.sizeof_rtv_quantizer_options)
-	o.progress, o.progress_user = C.rtv_progress_fn(C.rtvgo_progress), user
+	o.progress, o.progress_user = C.rtv_progress_fn(C.rtvgo_progress), unsafe.Pointer(user.c)
 	o.preset, o.estimator, o.weights = C.int32_t(options.Preset), C.int32_t(options.Estimator), C.int32_t(options.Weights)
 	switch options.BiasCorrection {
 	case NoBias:
@@ -198,9 +188,9 @@ func (q *Quantizer) run(ctx context.Context, ask func(c *call) error) error {
 	defer q.busy.Unlock()
 	c, err := begin(ctx, q.progress)
 	if err == nil {
-		q.relay.call = c
+		q.user.call = c
 		err = ask(c)
-		q.relay.call = nil
+		q.user.call = nil
 	}
 	return c.end(err)
 }
@@ -296,4 +286,45 @@ func (q *Quantizer) Finish(ctx context.Context, options *ModelOptions) (*Model, 
 		made = nil
 	}
 	return made, err
+}
+
+// QuantizedLayer is one layer of a network, in execution order.
+type QuantizedLayer struct {
+	Name        string
+	Op          string
+	Precision   string  // what it computes on: "f32", "int8"
+	Output      string  // "f32", "u8", "s8"
+	Why         string  // it computes on that
+	Scale       float32 // of the output's codes; 0 when it is floats
+	ZeroPoint   int32
+	PairsMended int64   // pairs of weights that gave way to the pair-sum rule
+	WeightSNR   float64 // of the rounding of the weights, in dB; 0 where nothing was rounded
+}
+
+// QuantizedLayers tells every layer of the network; a float32 model's all compute in float32.
+func (m *Model) QuantizedLayers() ([]QuantizedLayer, error) {
+	if err := m.use(); err != nil {
+		return nil, err
+	}
+	defer m.done()
+	rows, err := rowsOf(func(rows []C.rtv_quantized_layer, count *C.int64_t, e *C.rtv_error) {
+		rows[0].struct_size = C.sizeof_rtv_quantized_layer
+		C.rtv_model_quantized_layers(m.c, &rows[0], C.int64_t(len(rows)), count, e)
+	})
+	layers := make([]QuantizedLayer, len(rows))
+	for i := range rows {
+		r := &rows[i]
+		layers[i] = QuantizedLayer{
+			Name:        C.GoString(&r.name[0]),
+			Op:          C.GoString(&r.op[0]),
+			Precision:   C.GoString(&r.precision[0]),
+			Output:      C.GoString(&r.output[0]),
+			Why:         C.GoString(&r.why[0]),
+			Scale:       float32(r.scale),
+			ZeroPoint:   int32(r.zero_point),
+			PairsMended: int64(r.pairs_mended),
+			WeightSNR:   float64(r.weight_snr_db),
+		}
+	}
+	return layers, err
 }

@@ -27,6 +27,7 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/cgo"
+	"unsafe"
 )
 
 // Version is the version of the library that is running, such as "0.1.0".
@@ -113,7 +114,7 @@ func NewRuntime(options *RuntimeOptions) (*Runtime, error) {
 		options = &RuntimeOptions{}
 	}
 	m := new(memory)
-	o := &zeros[C.rtv_runtime_options](m, 1)[0]
+	o := new(C.rtv_runtime_options)
 	C.rtv_runtime_options_init_sized(o, C.sizeof_rtv_runtime_options)
 	if options.Threads != 0 {
 		o.threads = clamp(options.Threads)
@@ -128,7 +129,7 @@ func NewRuntime(options *RuntimeOptions) (*Runtime, error) {
 	free := m.free
 	if options.Log != nil {
 		handle := cgo.NewHandle(options.Log)
-		o.log, o.log_user = C.rtv_log_fn(C.rtvgo_log), m.keep(handle)
+		o.log, o.log_user = C.rtv_log_fn(C.rtvgo_log), unsafe.Pointer(m.keep(handle))
 		free = func() { handle.Delete(); m.free() }
 	}
 	var e C.rtv_error
@@ -175,7 +176,7 @@ func (r *Runtime) pointer() *C.rtv_runtime {
 }
 
 //export rtvgoLog
-func rtvgoLog(user C.uintptr_t, level C.int32_t, line *C.char) {
+func rtvgoLog(handle C.uintptr_t, level C.int32_t, line *C.char) {
 	defer func() { _ = recover() }() // there is no call that it could come out of
-	cgo.Handle(user).Value().(func(LogLevel, string))(LogLevel(level-C.RTV_LOG_WARNING), C.GoString(line))
+	cgo.Handle(handle).Value().(func(LogLevel, string))(LogLevel(level-C.RTV_LOG_WARNING), C.GoString(line))
 }

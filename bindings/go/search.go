@@ -52,7 +52,7 @@ func (o *SearchOptions) progress() func(done, total int64) {
 
 // searchOptions are the options for C; n is the number of queries.
 func (c *call) searchOptions(options *SearchOptions, n int) (*C.rtv_search_options, error) {
-	o := &zeros[C.rtv_search_options](&c.memory, 1)[0]
+	o := new(C.rtv_search_options)
 	C.rtv_search_options_init_sized(o, C.sizeof_rtv_search_options)
 	o.progress, o.progress_user = c.watchProgress()
 	if options == nil {
@@ -169,17 +169,26 @@ func (x *Index) run(ctx context.Context, n int, options *SearchOptions, ask func
 		return err
 	}
 	defer x.done()
-	c, err := begin(ctx, options.progress())
+	c, o, err := beginSearch(ctx, n, options)
 	if err != nil {
-		return c.end(err)
-	}
-	o, err := c.searchOptions(options, n)
-	if err != nil {
-		return c.end(err)
+		return err
 	}
 	var e C.rtv_error
 	ask(c, o, &e)
 	return c.end(failure(&e, ""))
+}
+
+// beginSearch starts a search for n queries; c.end is to follow, unless there is an error.
+func beginSearch(ctx context.Context, n int, options *SearchOptions) (*call, *C.rtv_search_options, error) {
+	c, err := begin(ctx, options.progress())
+	if err != nil {
+		return nil, nil, c.end(err)
+	}
+	o, err := c.searchOptions(options, n)
+	if err != nil {
+		return nil, nil, c.end(err)
+	}
+	return c, o, nil
 }
 
 // SearchInto finds the len(hits) best items for one query, in memory of the caller; it returns the part of hits that it wrote. Without
@@ -188,20 +197,19 @@ func (x *Index) SearchInto(ctx context.Context, query []float32, hits []Hit, opt
 	if x.dim == 0 || len(query) != x.dim {
 		return nil, invalid(ErrMismatch, "index: query: got %d floats, expected %d", len(query), x.dim)
 	}
+	if err := x.use(); err != nil {
+		return nil, err
+	}
+	defer x.done()
 	if options == nil && ctx.Done() == nil {
-		if err := x.use(); err != nil {
-			return nil, err
-		}
-		defer x.done()
 		return x.searchOne(query, hits, nil)
 	}
-	var found []Hit
-	var failed error
-	err := x.run(ctx, 1, options, func(_ *call, o *C.rtv_search_options, _ *C.rtv_error) { found, failed = x.searchOne(query, hits, o) })
-	if err == nil {
-		err = failed
-	}
+	c, o, err := beginSearch(ctx, 1, options)
 	if err != nil {
+		return nil, err
+	}
+	found, err := x.searchOne(query, hits, o)
+	if err := c.end(err); err != nil {
 		return nil, err
 	}
 	return found, nil
@@ -244,7 +252,7 @@ func (x *Index) SearchBlend(ctx context.Context, blend Blend, k int, options *Se
 	}
 	var m memory
 	defer m.free()
-	b := &zeros[C.rtv_blend](&m, 1)[0]
+	b := new(C.rtv_blend)
 	b.struct_size = C.sizeof_rtv_blend
 	b.vectors, b.num_vectors = (*C.float)(share(&m, blend.Vectors)), C.int64_t(n)
 	b.vector_weights = (*C.float)(share(&m, blend.VectorWeights))

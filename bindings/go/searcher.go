@@ -71,13 +71,9 @@ func (s *Searcher) Search(ctx context.Context, pictures []Picture, k int, option
 	if err != nil {
 		return nil, err
 	}
-	c, err := begin(ctx, options.progress())
+	c, o, err := beginSearch(ctx, n, options)
 	if err != nil {
-		return nil, c.end(err)
-	}
-	o, err := c.searchOptions(options, n)
-	if err != nil {
-		return nil, c.end(err)
+		return nil, err
 	}
 	errors := make([]C.rtv_error, n+1) // never without an address: C tells by it that one picture may fail alone
 	var e C.rtv_error

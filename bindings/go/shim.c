@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "_cgo_export.h"
 
@@ -67,10 +68,26 @@ int32_t rtvgo_searcher_add(rtv_searcher *searcher, const rtv_picture *pictures, 
     return rtv_searcher_add(searcher, pictures, count, &added, options, &result, error);
 }
 
-static uintptr_t handle(const void *user) { return *(const uintptr_t *)user; }
+static uintptr_t handle(const void *user) { return ((const rtvgo_user *)user)->handle; }
+
+static int64_t now_ns(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
+}
+
+int32_t rtvgo_progress(void *user, int64_t done, int64_t total) {
+    rtvgo_user *u = user;
+    if (u->quiet) {
+        const int64_t now = now_ns();
+        if (u->begin_ns == 0) u->begin_ns = now;
+        if (now - u->begin_ns < 1000000) return 0;
+        u->begin_ns = now;
+    }
+    return rtvgoProgress(u->handle, done, total);
+}
 
 /* Go knows no const. */
-int32_t rtvgo_progress(void *user, int64_t done, int64_t total) { return rtvgoProgress(handle(user), done, total); }
 int32_t rtvgo_filter(void *user, int64_t query, const rtv_hit *hit) { return rtvgoFilter(handle(user), query, (rtv_hit *)hit); }
 int32_t rtvgo_hits(void *user, int64_t query, const rtv_hit *hits, int64_t count) {
     return rtvgoHits(handle(user), query, (rtv_hit *)hits, count);

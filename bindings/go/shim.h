@@ -1,14 +1,14 @@
 /* shim.h - what Go cannot say to C itself.
  *
  * A call may pass pointers to Go's memory as arguments, but not inside a struct; so structs that name the caller's arrays are put together
- * here. And callbacks: user points to memory of C that holds a cgo.Handle, a number for the Go side of the call. */
+ * here. And callbacks: user points to memory of C with a cgo.Handle, a number for the Go side of the call. */
 #ifndef RETRIEVE_GO_SHIM_H
 #define RETRIEVE_GO_SHIM_H
 
 #include <retrieve/retrieve.h>
 
-/* A search for one query for which Go allocates nothing, as it would for results by address, and to check a pointer to a type it does not know
- * (the index). The result is NULL, or an error to be freed; behind the last hit stand some with the id -1. */
+/* A search for one query for which Go allocates nothing, as it would for results by address, and to check a pointer to a type it does not
+ * know (the index). The result is NULL, or an error to be freed; behind the last hit stand some with the id -1. */
 rtv_error *rtvgo_index_search_one(void *index, const float *query, int64_t k, const rtv_search_options *options, rtv_hit *hits);
 
 /* The fields of an rtv_items. */
@@ -23,6 +23,14 @@ int32_t rtvgo_searcher_search(rtv_searcher *searcher, const rtv_picture *picture
 int32_t rtvgo_searcher_add(rtv_searcher *searcher, const rtv_picture *pictures, int64_t count, const int64_t *ids, const char *const *keys,
                            const int32_t *classes, const rtv_bytes *payloads, const rtv_embed_options *options, rtv_error *errors,
                            rtv_error *error);
+
+/* The user pointer of callbacks. */
+typedef struct rtvgo_user {
+    uintptr_t handle;
+    int32_t quiet; /* 1: progress is only to hear whether to stop, and is told to Go every millisecond: a call from C takes Go a while */
+    int32_t reserved;
+    int64_t begin_ns;
+} rtvgo_user;
 
 /* Callbacks, which go on to Go. */
 int32_t rtvgo_progress(void *user, int64_t done, int64_t total);

@@ -58,18 +58,24 @@ type vectorPicture struct {
 	Tensor *struct{ Count, First int }
 }
 
+type vectorItems struct {
+	Vectors            [][]number
+	IDs                []int64
+	Keys               []*string
+	Classes, Predicted []int32
+}
+
 type vectorCase struct {
 	damaged
 	Name, Op, File string
 	Dim, K         int
-	Add            []struct {
-		Vectors            [][]number
-		IDs                []int64
-		Keys               []*string
-		Classes, Predicted []int32
-	}
-	Queries json.RawMessage
-	Options struct {
+	Add            []vectorItems
+	Queries        json.RawMessage // vectors, items or pictures
+	QueriesDim     int             `json:"queries_dim"`
+	Predicted      bool
+	Ks             []int64
+	Settings       json.RawMessage
+	Options        struct {
 		ClassID        *int32  `json:"class_id"`
 		PredictedClass *int32  `json:"predicted_class"`
 		MinScore       *number `json:"min_score"`
@@ -80,7 +86,7 @@ type vectorCase struct {
 	Expect   struct {
 		Status, Says string
 		Count        int
-		IDs          [][]int64
+		IDs          json.RawMessage // of hits, or of queries
 		Scores       [][]number
 		Keys         json.RawMessage
 		Classes      json.RawMessage
@@ -91,6 +97,17 @@ type vectorCase struct {
 		Descriptors  [][]number
 		Predicted    []int32
 		Tolerance    float64
+
+		Queries, Answerable int64
+		Metrics             []struct {
+			Metric, Rule string
+			K            int64
+			Value        number
+		}
+		Relevant    []int64
+		FirstRanks  []int64 `json:"first_ranks"`
+		Layers      map[string]string
+		LeastCosine float64 `json:"least_cosine"`
 	}
 }
 
@@ -176,13 +193,12 @@ func pictures(given []vectorPicture) []Picture {
 	return all
 }
 
-func (c *vectorCase) search(t *testing.T) error {
-	x, err := NewIndex(&IndexOptions{Dim: c.Dim})
+func fill(dim int, adds []vectorItems) (*Index, error) {
+	x, err := NewIndex(&IndexOptions{Dim: dim})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer x.Close()
-	for _, add := range c.Add {
+	for _, add := range adds {
 		items := Items{Vectors: flat(add.Vectors), IDs: add.IDs, Classes: add.Classes, Predicted: add.Predicted}
 		for _, key := range add.Keys {
 			if key == nil {
@@ -191,9 +207,19 @@ func (c *vectorCase) search(t *testing.T) error {
 			items.Keys = append(items.Keys, *key)
 		}
 		if err := x.Add(items); err != nil {
-			return err
+			x.Close()
+			return nil, err
 		}
 	}
+	return x, nil
+}
+
+func (c *vectorCase) search(t *testing.T) error {
+	x, err := fill(c.Dim, c.Add)
+	if err != nil {
+		return err
+	}
+	defer x.Close()
 	var queries [][]number
 	decode(t, c.Queries, &queries)
 	rows, err := x.Search(context.Background(), flat(queries), c.K, &SearchOptions{
@@ -225,12 +251,14 @@ func (c *vectorCase) search(t *testing.T) error {
 
 func (c *vectorCase) checkHits(t *testing.T, rows [][]Hit) {
 	t.Helper()
-	if len(rows) != len(c.Expect.IDs) {
-		t.Fatalf("got %d rows, expected %d", len(rows), len(c.Expect.IDs))
+	var ids [][]int64
+	decode(t, c.Expect.IDs, &ids)
+	if len(rows) != len(ids) {
+		t.Fatalf("got %d rows, expected %d", len(rows), len(ids))
 	}
 	for q, row := range rows {
-		if !reflect.DeepEqual(idsOf(row), c.Expect.IDs[q]) {
-			t.Fatalf("query %d: got %v, expected %v", q, idsOf(row), c.Expect.IDs[q])
+		if !reflect.DeepEqual(idsOf(row), ids[q]) {
+			t.Fatalf("query %d: got %v, expected %v", q, idsOf(row), ids[q])
 		}
 		for i, hit := range row {
 			if !near(hit.Score, c.Expect.Scores[q][i], c.Expect.Tolerance) {
@@ -352,8 +380,107 @@ func (c *vectorCase) similar(t *testing.T) error {
 	return nil
 }
 
+func (c *vectorCase) evaluate(t *testing.T) error {
+	gallery, err := fill(c.Dim, c.Add)
+	if err != nil {
+		return err
+	}
+	defer gallery.Close()
+	var queries *Index
+	if c.Queries != nil {
+		var items []vectorItems
+		decode(t, c.Queries, &items)
+		queries, err = fill(c.QueriesDim, items)
+		fatal(t, err)
+		defer queries.Close()
+	}
+	v, err := Evaluate(context.Background(), gallery, queries, &EvaluateOptions{Ks: c.Ks, Predicted: c.Predicted})
+	if err != nil {
+		return err
+	}
+	defer v.Close()
+	metrics := map[string]Metric{"recall": Recall, "precision": Precision, "r_precision": RPrecision, "map_at_r": MAPAtR, "map": MAP, "mrr": MRR}
+	rules := map[string]Rule{"miss": Miss, "left_out": LeftOut}
+	for _, want := range c.Expect.Metrics {
+		value, err := v.Metric(metrics[want.Metric], want.K, rules[want.Rule])
+		fatal(t, err)
+		if !near(float32(value.Value), want.Value, c.Expect.Tolerance) {
+			t.Errorf("%s@%d, %s: got %v, expected %v", want.Metric, want.K, want.Rule, value.Value, want.Value)
+		}
+	}
+	if info := v.Info(); info.NumQueries != c.Expect.Queries || info.NumAnswerable != c.Expect.Answerable {
+		t.Errorf("got %+v, expected %d queries, %d of them answerable", info, c.Expect.Queries, c.Expect.Answerable)
+	}
+	results, err := v.Queries()
+	fatal(t, err)
+	var ids []int64
+	decode(t, c.Expect.IDs, &ids)
+	for i, r := range results {
+		if r.ID != ids[i] || r.NumRelevant != c.Expect.Relevant[i] || r.FirstRank != c.Expect.FirstRanks[i] {
+			t.Errorf("query %d: got %+v, expected %d, %d, %d", i, r, ids[i], c.Expect.Relevant[i], c.Expect.FirstRanks[i])
+		}
+	}
+	return nil
+}
+
+func (c *vectorCase) quantize(t *testing.T) error {
+	m, err := c.Model.open()
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	q, err := NewQuantizer(m, &QuantizerOptions{JSON: string(c.Settings)})
+	if err != nil {
+		return err
+	}
+	defer q.Close()
+	if _, err := q.Add(context.Background(), pictures(c.Pictures)); err != nil {
+		return err
+	}
+	quantized, err := q.Finish(context.Background(), nil)
+	if err != nil {
+		return err
+	}
+	defer quantized.Close()
+	layers, err := quantized.QuantizedLayers()
+	fatal(t, err)
+	precisions := map[string]string{}
+	for _, layer := range layers {
+		precisions[layer.Name] = layer.Precision
+	}
+	for name, want := range c.Expect.Layers {
+		if precisions[name] != want {
+			t.Errorf("layer %s computes on %q, expected %q", name, precisions[name], want)
+		}
+	}
+	var queries []vectorPicture
+	decode(t, c.Queries, &queries)
+	found, err := quantized.Embed(context.Background(), pictures(queries), nil)
+	fatal(t, err)
+	for i, want := range c.Expect.Descriptors {
+		if got := cosine(found.Descriptor(i), flat([][]number{want})); got < c.Expect.LeastCosine {
+			t.Errorf("picture %d: got the cosine %v, expected at least %v", i, got, c.Expect.LeastCosine)
+		}
+	}
+	return nil
+}
+
+func cosine(a, b []float32) float64 {
+	var ab, aa, bb float64
+	for i := range a {
+		ab += float64(a[i]) * float64(b[i])
+		aa += float64(a[i]) * float64(a[i])
+		bb += float64(b[i]) * float64(b[i])
+	}
+	return ab / math.Sqrt(aa*bb)
+}
+
 func (c *vectorCase) run(t *testing.T) error {
 	switch c.Op {
+	case "evaluate":
+		return c.evaluate(t)
+	case "quantize":
+		return c.quantize(t)
 	case "search":
 		return c.search(t)
 	case "open_index":
