@@ -79,7 +79,7 @@ func (c *call) watch() unsafe.Pointer {
 			c.user = newUser()
 		}
 		c.user.call = c
-		c.user.c.quiet, c.user.c.begin_ns = toInt(c.progress == nil), 0
+		c.user.c.quiet, c.user.c.tick = toInt(c.progress == nil), 0
 	}
 	return unsafe.Pointer(c.user.c)
 }

@@ -104,16 +104,25 @@ type table struct {
 }
 
 func (x *Index) table(n, k int) (*table, error) {
+	k, err := x.room(k)
+	if err != nil {
+		return nil, err
+	}
+	return &table{k, make([]Hit, n*k), make([]C.int64_t, n)}, nil
+}
+
+// room is for how many hits of a query there has to be memory.
+func (x *Index) room(k int) (int, error) {
 	const plenty = 1 << 12 // more than that is rather a wish for all there is
 	if k < 1 {
-		return nil, invalid(ErrInvalidArgument, "index: k: got %d, expected at least 1", k)
+		return 0, invalid(ErrInvalidArgument, "index: k: got %d, expected at least 1", k)
 	}
 	if k > plenty {
 		if count := x.Len(); k > count+plenty {
 			k = count + plenty
 		}
 	}
-	return &table{k, make([]Hit, n*k), make([]C.int64_t, n)}, nil
+	return k, nil
 }
 
 func (t *table) rows() [][]Hit {
@@ -131,6 +140,17 @@ func (x *Index) Search(ctx context.Context, queries []float32, k int, options *S
 	n, err := x.vectorsIn("queries", queries)
 	if err != nil {
 		return nil, err
+	}
+	if n == 1 { // the most frequent search, with the least around it
+		room, err := x.room(k)
+		if err != nil {
+			return nil, err
+		}
+		hits, err := x.SearchInto(ctx, queries, make([]Hit, room), options)
+		if err != nil {
+			return nil, err
+		}
+		return [][]Hit{hits}, nil
 	}
 	return x.search(ctx, n, k, options, func(t *table, o *C.rtv_search_options, e *C.rtv_error) {
 		C.rtv_index_search(x.c, at[C.float](queries), C.int64_t(n), C.int64_t(t.k), o, at[C.rtv_hit](t.hits), at[C.int64_t](t.counts), e)

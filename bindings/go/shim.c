@@ -70,19 +70,14 @@ int32_t rtvgo_searcher_add(rtv_searcher *searcher, const rtv_picture *pictures, 
 
 static uintptr_t handle(const void *user) { return ((const rtvgo_user *)user)->handle; }
 
-static int64_t now_ns(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
-}
-
 int32_t rtvgo_progress(void *user, int64_t done, int64_t total) {
     rtvgo_user *u = user;
-    if (u->quiet) {
-        const int64_t now = now_ns();
-        if (u->begin_ns == 0) u->begin_ns = now;
-        if (now - u->begin_ns < 1000000) return 0;
-        u->begin_ns = now;
+    struct timespec now; /* of the last tick: some milliseconds apart, and told at once */
+    if (u->quiet && clock_gettime(CLOCK_MONOTONIC_COARSE, &now) == 0) {
+        const int64_t tick = now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
+        const int same = u->tick == tick || u->tick == 0;
+        u->tick = tick;
+        if (same) return 0;
     }
     return rtvgoProgress(u->handle, done, total);
 }

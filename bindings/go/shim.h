@@ -27,9 +27,9 @@ int32_t rtvgo_searcher_add(rtv_searcher *searcher, const rtv_picture *pictures, 
 /* The user pointer of callbacks. */
 typedef struct rtvgo_user {
     uintptr_t handle;
-    int32_t quiet; /* 1: progress is only to hear whether to stop, and is told to Go every millisecond: a call from C takes Go a while */
+    int64_t tick;  /* of the clock at the last progress; 0 before the first */
+    int32_t quiet; /* 1: progress is only to hear whether to stop, and goes on to Go some 250 times a second: that takes a while */
     int32_t reserved;
-    int64_t begin_ns;
 } rtvgo_user;
 
 /* Callbacks, which go on to Go. */
