@@ -92,6 +92,7 @@ static int run(const arguments *args) {
     c.args = args;
     interrupt_watch();
     code = compare(&c);
+    if (code == STATUS_INTERRUPTED) message("interrupted");
     labelled_destroy(&c.pictures);
     c.sessions[1].runtime = NULL; /* the first one's */
     session_close(&c.sessions[1]);

@@ -73,7 +73,7 @@ static int embed_all(const session *s, const file_list *list, sink *to) {
     how.progress = progress_callback;
     how.progress_user = &bar;
     progress_begin(&bar, "embedding", (int64_t)list->count);
-    for (size_t at = 0; at < list->count && code == STATUS_OK; at += (size_t)b.count) {
+    for (size_t at = 0; at < list->count && code == STATUS_OK && !interrupted(); at += (size_t)b.count) {
         batch_fill(&b, (const char *const *)list->paths + at, (int64_t)(list->count - at));
         if (rtv_model_embed(s->model, b.pictures, b.count, &how, &b.result, &error) != RTV_OK) {
             code = fail(NULL, &error);
@@ -83,8 +83,8 @@ static int embed_all(const session *s, const file_list *list, sink *to) {
         if (!to->matrix.out.stream) progress_clear();
         write_batch(to, s, &b);
         failed += batch_tell_failures(&b);
-        if (interrupted()) code = STATUS_INTERRUPTED;
     }
+    if (code == STATUS_OK && interrupted()) code = STATUS_INTERRUPTED; /* perhaps already while the folders were read */
     progress_clear();
     batch_destroy(&b);
     if (code == STATUS_OK && failed > 0) code = STATUS_PARTIAL;

@@ -338,6 +338,7 @@ static int quantize(quantizing *q) {
     int code = read_options(q);
     if (code != STATUS_OK) return code;
     for (int i = 1; i < q->args->count; i++) files_add(&q->files, q->args->positional[i]);
+    if (interrupted()) return STATUS_INTERRUPTED;
     if (q->files.count == 0) {
         message("no pictures in %s", q->args->positional[1]);
         return STATUS_ERROR;

@@ -200,7 +200,7 @@ static int search_all(searching *work) {
     num_hits = allocate((size_t)size, sizeof *num_hits);
     batch_create(&b, size, 0);
     progress_begin(&work->bar, "searching", (int64_t)work->files.count);
-    for (size_t at = 0; at < work->files.count && code == STATUS_OK; at += (size_t)b.count) {
+    for (size_t at = 0; at < work->files.count && code == STATUS_OK && !interrupted(); at += (size_t)b.count) {
         double started = clock_seconds();
         batch_fill(&b, paths + at, (int64_t)(work->files.count - at));
         if (rtv_searcher_search(work->searcher, b.pictures, b.count, wanted, &work->how, hits, num_hits, &b.result, &error) != RTV_OK) {
@@ -212,8 +212,8 @@ static int search_all(searching *work) {
         progress_clear();
         take_batch(work, &b, hits, num_hits, wanted);
         work->failed += batch_tell_failures(&b);
-        if (interrupted()) code = STATUS_INTERRUPTED;
     }
+    if (code == STATUS_OK && interrupted()) code = STATUS_INTERRUPTED; /* perhaps already while the folders were read */
     progress_clear();
     batch_destroy(&b);
     free(hits);

@@ -16,6 +16,7 @@ int labelled_read(labelled *l, const char *const *paths, int count) {
         l->classes[i] = class_list_find(&l->names, name);
         free(name);
     }
+    if (interrupted()) return STATUS_INTERRUPTED; /* perhaps not all folders were read */
     if (l->files.count > 0) return STATUS_OK;
     message("no pictures in %s", paths[0]);
     return STATUS_ERROR;

@@ -13,7 +13,7 @@ typedef struct labelled {
     int32_t *classes;      /* [files.count] numbers in names; -1 where the path does not say it */
 } labelled;
 
-/* All pictures of count paths, as files_add takes them. STATUS_OK, or STATUS_ERROR after a message when there are none. */
+/* All pictures of count paths, as files_add takes them. STATUS_OK; STATUS_INTERRUPTED; STATUS_ERROR after a message when there are none. */
 int labelled_read(labelled *l, const char *const *paths, int count);
 void labelled_destroy(labelled *l);
 

@@ -13,6 +13,7 @@
 #include "text.h"
 
 static volatile sig_atomic_t interrupt_flag;
+static const char *volatile interrupt_path;
 
 static void print_line(const char *prefix, const char *format, va_list arguments) {
     progress_clear();
@@ -85,8 +86,15 @@ char *format_text(const char *format, ...) {
 /* A signal may come twice at once, to the process and to its group; only one a second later means that somebody is out of patience. */
 static void on_interrupt(int signal_number) {
     static volatile time_t first;
+    static const char text[] = "retrieve: interrupted\n";
+    const char *path = interrupt_path;
     struct timespec now;
     (void)signal_number;
+    if (path) {
+        unlink(path);
+        (void)!write(STDERR_FILENO, text, sizeof text - 1);
+        _exit(STATUS_INTERRUPTED);
+    }
     clock_gettime(CLOCK_MONOTONIC, &now);
     if (interrupt_flag && now.tv_sec > first + 1) _exit(STATUS_INTERRUPTED);
     if (!interrupt_flag) first = now.tv_sec;
@@ -102,6 +110,8 @@ void interrupt_watch(void) {
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
 }
+
+void interrupt_removes(const char *path) { interrupt_path = path; }
 
 int interrupted(void) { return interrupt_flag != 0; }
 

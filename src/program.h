@@ -37,6 +37,8 @@ char *format_text(const char *format, ...) PRINTF_LIKE(1, 2);
 /* From now on Ctrl-C (and SIGTERM) sets a flag; another one, a second later, ends the program at once. */
 void interrupt_watch(void);
 int interrupted(void);
+/* Ctrl-C from now on ends the program at once, with 130, and removes this file, which nobody else knows; NULL: no longer. */
+void interrupt_removes(const char *path);
 
 double clock_seconds(void);
 

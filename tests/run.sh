@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# run.sh - set-up, build, and every test: release, sanitizers, and plain C without oneDNN.
+# run.sh - set-up, build, and every test: release, sanitizers, and plain C without oneDNN; those of threads under the thread sanitizer.
 # Usage: tests/run.sh [--again] [DATA_FOLDER]
 #
 # DATA_FOLDER (or the environment's RTV_DATA_DIR) has caltech101/, emoji/ and cgd_sg.pth; without it, the tests that need it are skipped.
+# RTV_TEST_FULL=1 gives the tests of ten threads ten seconds each instead of two.
 # When nothing has changed since everything passed, it says so and stops; --again runs all the same.
 set -euo pipefail
 again=no
@@ -46,12 +47,12 @@ counts=""
 skip_reasons() {
     awk '/^[0-9]+\/[0-9]+ Test(ing)?: / { test = $3 } /^(skipped|SKIPPED): |^\[  SKIPPED \] [^0-9]/ { sub(/^(skipped|SKIPPED): /, ""); sub(/^\[  SKIPPED \] /, "case "); if (!seen[test $0]++) print "  " test ": " $0 }' "$1"
 }
-suite() { # preset, data folder, ctest's options...
-    local preset=$1 folder=build/tests/$1 with_data=$2
-    shift 2
+suite() { # preset, what to build, data folder, ctest's options...
+    local preset=$1 folder=build/tests/$1 target=$2 with_data=$3
+    shift 3
     echo "== $preset: build"
     cmake --preset "$preset" -B "$folder" -DRTV_WERROR=ON -DRTV_DATA_DIR="$with_data" >"$folder.log" 2>&1 &&
-        cmake --build "$folder" -j "$jobs" >"$folder.log" 2>&1 || {
+        cmake --build "$folder" --target "$target" -j "$jobs" >"$folder.log" 2>&1 || {
         tail -n 30 "$folder.log"
         failed="$failed $preset(build)"
         return 0
@@ -65,9 +66,10 @@ suite() { # preset, data folder, ctest's options...
     [ -z "$reasons" ] || skipped="$skipped"$'\n'"$preset"$'\n'"$reasons"
 }
 
-suite release "$data"
-suite asan "" --label-exclude lint
-suite reference "" --label-exclude lint
+suite release all "$data"
+suite asan all "" --label-exclude lint
+suite reference all "" --label-exclude lint
+suite tsan thread_tests "" --label-regex threads
 
 {
     if [ -n "$skipped" ]; then printf '\n!! SKIPPED%s\n\n' "$skipped"; fi

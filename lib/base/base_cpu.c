@@ -33,7 +33,7 @@ int32_t rtvi_cpu_isa(void) {
 void rtvi_cpu_name(char *name, size_t capacity) {
     unsigned words[13] = {0}; /* three leaves of four words, and a NUL */
     const char *text = (const char *)words;
-    if (__get_cpuid_max(0x80000000u, NULL) >= 0x80000004u)
+    if ((unsigned)__get_cpuid_max(0x80000000u, NULL) >= 0x80000004u)
         for (unsigned i = 0; i < 3; i++)
             __get_cpuid(0x80000002u + i, &words[4 * i], &words[4 * i + 1], &words[4 * i + 2], &words[4 * i + 3]);
     while (*text == ' ') text++;

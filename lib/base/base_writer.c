@@ -16,7 +16,8 @@ struct rtvi_writer {
     const rtvi_env *env;
     const char *module;
     char *path;      /* the target */
-    char *temporary; /* beside it, so that the rename stays within one file system */
+    char *temporary; /* beside it, so that the rename stays within one file system; "" while the file has no name */
+    size_t stem;     /* bytes of the path that the temporary name begins with */
     const rtvi_io *io;
     int file;
     uint64_t at; /* where the next bytes go */
@@ -62,22 +63,57 @@ static size_t suffix_at(const char *path, size_t length) {
     return length - name > NAME_MAX - SUFFIX_MOST ? name + NAME_MAX - SUFFIX_MOST : length;
 }
 
+/* Finds a free name beside the target that make(writer) takes, which gives EEXIST for one that is not free. */
+static int take_name(rtvi_writer *writer, int (*make)(const rtvi_writer *writer)) {
+    int result = -1;
+    memcpy(writer->temporary, writer->path, writer->stem);
+    for (unsigned attempt = 0; attempt < 1000 && result < 0; attempt++) {
+        snprintf(writer->temporary + writer->stem, SUFFIX_SIZE, ".tmp.%ld.%u", (long)getpid(), attempt);
+        result = make(writer);
+        if (result < 0 && errno != EEXIST) break;
+    }
+    if (result < 0) writer->temporary[0] = 0; /* not ours to remove */
+    return result;
+}
+
+static int create_named(const rtvi_writer *writer) { return open(writer->temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666); }
+
+/* The target's folder, in the place of the temporary name. */
+static const char *put_folder(const rtvi_writer *writer) {
+    const char *slash = strrchr(writer->path, '/');
+    const size_t length = slash ? (size_t)(slash - writer->path) + 1 : 1;
+    memcpy(writer->temporary, slash ? writer->path : ".", length);
+    writer->temporary[length] = 0;
+    return writer->temporary;
+}
+
+#if defined(O_TMPFILE)
+#define LINK_FORM "/proc/self/fd/%d" /* a file without a name, as open(2) has it */
+
+/* A file that is gone with the process, however that ends. -1 where the system has no such thing. */
+static int create_nameless(const rtvi_writer *writer) {
+    if (access("/proc/self/fd", X_OK) != 0) return -1;
+    return open(put_folder(writer), O_RDWR | O_TMPFILE | O_CLOEXEC, 0666);
+}
+
+static int link_nameless(const rtvi_writer *writer) {
+    char from[sizeof LINK_FORM + 12];
+    snprintf(from, sizeof from, LINK_FORM, writer->file);
+    return linkat(AT_FDCWD, from, AT_FDCWD, writer->temporary, AT_SYMLINK_FOLLOW);
+}
+#else
+static int create_nameless(const rtvi_writer *writer) { return (void)writer, -1; }
+static int link_nameless(const rtvi_writer *writer) { return (void)writer, -1; }
+#endif
+
 /* Opens a new file beside the target, with the mode that the process's umask leaves, or that of the file it will replace. */
-static int open_beside(rtvi_writer *writer, size_t length) {
+static int open_beside(rtvi_writer *writer) {
     struct stat info;
-    int file = -1;
-    for (unsigned attempt = 0; attempt < 1000 && file < 0; attempt++) {
-        snprintf(writer->temporary + length, SUFFIX_SIZE, ".tmp.%ld.%u", (long)getpid(), attempt);
-        file = open(writer->temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-        if (file < 0 && errno != EEXIST) break;
-    }
-    if (file < 0) {
-        int reason = errno;
-        writer->temporary[0] = 0; /* not ours to remove */
-        errno = reason;
-    } else if (stat(writer->path, &info) == 0 && fchmod(file, info.st_mode & 0777) != 0) {
+    int file = create_nameless(writer);
+    writer->temporary[0] = 0;
+    if (file < 0) file = take_name(writer, create_named);
+    if (file >= 0 && stat(writer->path, &info) == 0 && fchmod(file, info.st_mode & 0777) != 0)
         errno = 0; /* a file system without modes, or another owner's file: the umask's mode is as good */
-    }
     return file;
 }
 
@@ -115,8 +151,8 @@ int32_t rtvi_writer_open_io(const rtvi_env *env, const rtvi_io *io, const char *
         rtvi_writer_abort(writer);
         return status;
     }
-    memcpy(writer->temporary, writer->path, length);
-    writer->file = open_beside(writer, suffix_at(writer->path, length));
+    writer->stem = suffix_at(writer->path, length);
+    writer->file = open_beside(writer);
     if (writer->file < 0) {
         status = fail(writer, "write", error);
         rtvi_writer_abort(writer);
@@ -141,14 +177,9 @@ int32_t rtvi_writer_write(rtvi_writer *writer, const void *data, size_t size, rt
 /* Makes the rename itself durable. A file system that cannot sync a folder (EINVAL) has no such promise to make, and neither has a folder
  * that may be written but not listed: the new file is in place, which is what was asked for. */
 static int sync_folder(rtvi_writer *writer) {
-    const char *slash = strrchr(writer->path, '/');
-    size_t length = slash ? (size_t)(slash - writer->path) + 1 : 1;
-    char *folder = writer->temporary; /* no longer needed and long enough: nothing may fail for want of memory after the rename */
-    int file, result;
-    memcpy(folder, slash ? writer->path : ".", length);
-    folder[length] = 0;
-    file = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    folder[0] = 0; /* nothing left to remove */
+    /* The temporary name is no longer needed, and nothing may fail for want of memory after the rename. */
+    int file = open(put_folder(writer), O_RDONLY | O_DIRECTORY | O_CLOEXEC), result;
+    writer->temporary[0] = 0; /* nothing left to remove */
     if (file < 0) return errno == EACCES ? 0 : -1;
     result = rtvi_io_sync(writer->io, file) ? 0 : errno;
     close(file);
@@ -160,6 +191,7 @@ int32_t rtvi_writer_commit_keep(rtvi_writer *writer, int *file, rtv_error *error
     int32_t status = RTV_OK;
     *file = -1;
     if (!rtvi_io_sync(writer->io, writer->file)) status = fail(writer, "write", error);
+    if (status == RTV_OK && !writer->temporary[0] && take_name(writer, link_nameless) < 0) status = fail(writer, "name", error);
     if (status == RTV_OK && writer->io->rename(writer->io->user, writer->temporary, writer->path) != 0)
         status = fail(writer, "replace", error);
     if (status == RTV_OK) {

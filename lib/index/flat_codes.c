@@ -1,19 +1,19 @@
 /* flat_codes.c - records of vectors: encode, decode, check. */
 #include "index/flat_codes.h"
 
-#include <fenv.h>
 #include <math.h>
+
+#include "base/base_arithmetic.h"
 
 #define LEVELS 127
 
 void rtvi_codes_encode(int32_t isa, const float *vectors, size_t count, size_t dim, void *records) {
     const rtvi_coarse_encode_fn encode = rtvi_coarse_select_encode(isa);
     const size_t size = rtvi_codes_size(dim);
-    fenv_t before;
-    fegetenv(&before);
-    fesetenv(FE_DFL_ENV); /* the caller may round otherwise */
+    rtvi_arithmetic before;
+    rtvi_arithmetic_set(&before); /* the caller may round otherwise */
     for (size_t i = 0; i < count; i++) encode(vectors + i * dim, dim, LEVELS, (uint8_t *)records + i * size);
-    fesetenv(&before);
+    rtvi_arithmetic_restore(&before);
 }
 
 void rtvi_codes_encode_alone(int32_t isa, const float *vectors, size_t count, size_t dim, void *records) {

@@ -109,12 +109,14 @@ static void forget_bits(const rtvi_snapshot *snapshot, uint64_t mark) {
     }
 }
 
-static void committed(rtvi_flat *flat) {
+/* What is committed to a store, which becomes the index's. */
+static void committed(rtvi_flat *flat, rtvi_store *store) {
     flat->dirty = flat->meta_dirty = 0;
-    flat->uncommitted = 0;
     pthread_mutex_lock(&flat->lock);
-    flat->commits = rtvi_store_commits(flat->store);
-    flat->file_bytes = rtvi_store_size(flat->store);
+    flat->store = store;
+    flat->uncommitted = 0;
+    flat->commits = rtvi_store_commits(store);
+    flat->file_bytes = rtvi_store_size(store);
     flat->format = RTVI_FORMAT_VERSION;
     pthread_mutex_unlock(&flat->lock);
 }
@@ -135,8 +137,8 @@ static int32_t append_commit(rtvi_flat *flat, rtv_error *error) {
     if (status == RTV_OK) status = rtvi_store_commit(flat->store, &commit, &unsure, error);
     rtvi_free(flat->env, meta);
     if (status == RTV_OK) {
-        rtvi_flat_show(flat, draft);
-        committed(flat);
+        rtvi_flat_show(flat, draft, flat->largest_id, 0);
+        committed(flat, flat->store);
         return RTV_OK;
     }
     forget_bits(draft, mark);
@@ -152,7 +154,7 @@ static int32_t write_file(rtvi_flat *flat, const char *path, const rtvi_snapshot
     rtvi_store *store = NULL;
     int32_t status = rtvi_snapshot_create(flat->env, from->rows.dim, from->rows.storage, NULL, 0, &over, error);
     if (status != RTV_OK) return status;
-    status = rtvi_store_create(flat->env, flat->io, path, &flat->header, &store, error);
+    status = rtvi_store_create(flat->env, flat->io, path, &flat->header, flat->reduction, &store, error);
     if (status == RTV_OK) status = write_chunks(store, from, 0, rtvi_flat_block_rows(flat), over, error);
     rtvi_snapshot_finish(over);
     if (status == RTV_OK) status = list_all(store, over, error);
@@ -179,15 +181,14 @@ static int32_t compact_file(rtvi_flat *flat, rtv_error *error) {
     rtvi_free(flat->env, meta);
     if (!store) return status;
     rtvi_store_close(flat->store);
-    flat->store = store;
     flat->converts = 0;
-    rtvi_flat_show(flat, fresh);
-    committed(flat);
+    rtvi_flat_show(flat, fresh, flat->largest_id, 0);
+    committed(flat, store);
     return status;
 }
 
-static uint64_t bytes_in_use(const rtvi_snapshot *snapshot) {
-    uint64_t sum = RTVI_FORMAT_BLOCKS;
+static uint64_t bytes_in_use(const rtvi_flat *flat, const rtvi_snapshot *snapshot) {
+    uint64_t sum = RTVI_FORMAT_BLOCKS + (flat->reduction ? rtvi_reduction_array_bytes(flat->reduction) : 0);
     for (size_t i = 0; i < snapshot->rows.num_chunks; i++) {
         const rtvi_place *place = &snapshot->pieces[i].segment->place;
         const uint64_t live = rtvi_snapshot_live(snapshot, i);
@@ -198,14 +199,14 @@ static uint64_t bytes_in_use(const rtvi_snapshot *snapshot) {
     return sum;
 }
 
-uint64_t rtvi_flat_waste(const rtvi_snapshot *snapshot, uint64_t file_bytes) {
-    const uint64_t used = bytes_in_use(snapshot);
+uint64_t rtvi_flat_waste(const rtvi_flat *flat, const rtvi_snapshot *snapshot, uint64_t file_bytes) {
+    const uint64_t used = bytes_in_use(flat, snapshot);
     return used < file_bytes ? file_bytes - used : 0;
 }
 
 /* When three quarters of the file are waste, writing what is left costs less than what made the waste. */
 static void compact_when_wasteful(rtvi_flat *flat) {
-    const uint64_t waste = rtvi_flat_waste(flat->current, flat->file_bytes);
+    const uint64_t waste = rtvi_flat_waste(flat, flat->current, flat->file_bytes);
     rtv_error error;
     if (waste < WASTE_BYTES || waste < flat->file_bytes / 4 * 3) return;
     if (compact_file(flat, &error) != RTV_OK) rtvi_log(flat->env, RTV_LOG_WARNING, "%s", error.message); /* the commit stands */
@@ -267,7 +268,7 @@ static int32_t compact_memory(rtvi_flat *flat, rtv_error *error) {
         status = rtvi_snapshot_push(draft, segment, rows, NULL, error);
     }
     if (status == RTV_OK)
-        rtvi_flat_show(flat, draft);
+        rtvi_flat_show(flat, draft, flat->largest_id, 0);
     else
         rtvi_snapshot_release(draft);
     return status;
@@ -331,12 +332,15 @@ static int32_t adopt(const rtvi_env *env, rtvi_loaded *loaded, rtvi_flat **out, 
     if (status != RTV_OK) return status;
     rtvi_snapshot_release(flat->current);
     flat->current = loaded->snapshot;
+    flat->header.given_dim = loaded->header.given_dim;
+    flat->reduction = loaded->reduction;
     flat->meta = loaded->meta;
     flat->largest_id = loaded->largest_id;
     flat->format = (int32_t)loaded->format;
     flat->commits = loaded->root.sequence;
     flat->file_bytes = loaded->format ? loaded->root.end : loaded->mapping->source.size;
     loaded->snapshot = NULL;
+    loaded->reduction = NULL;
     rtvi_meta_init(&loaded->meta);
     *out = flat;
     return RTV_OK;
@@ -406,9 +410,8 @@ int32_t rtvi_flat_attach(rtvi_flat *flat, const rtvi_io *io, const char *path, r
     status = write_file(flat, path, flat->current, &commit, 0, &fresh, &store, error);
     rtvi_free(flat->env, meta);
     if (!store) return status;
-    flat->store = store;
-    rtvi_flat_show(flat, fresh);
-    committed(flat);
+    rtvi_flat_show(flat, fresh, flat->largest_id, 0);
+    committed(flat, store);
     return status == RTV_OK ? rtvi_error_clear(error) : status;
 }
 

@@ -17,6 +17,11 @@ int32_t rtvi_filter_init(rtvi_flat *flat, const rtvi_rows *rows, const rtv_searc
                          size_t num_without, rtvi_filter *filter, rtv_error *error);
 void rtvi_filter_destroy(const rtvi_flat *flat, rtvi_filter *filter);
 
+/* Whether all of a chunk's rows take part. */
+static inline int rtvi_filter_takes_all(const rtvi_filter *filter, const rtvi_chunk *chunk) {
+    return !chunk->removed && filter->class_id < 0 && filter->predicted < 0 && !filter->set && !filter->bits;
+}
+
 /* Whether a chunk's row takes part. */
 static inline int rtvi_filter_takes(const rtvi_filter *filter, const rtvi_chunk *chunk, size_t row) {
     const size_t number = chunk->first_row + row;
@@ -25,7 +30,8 @@ static inline int rtvi_filter_takes(const rtvi_filter *filter, const rtvi_chunk 
     if (filter->predicted >= 0 && chunk->predicted[row] != filter->predicted) return 0;
     if (filter->set && !(filter->set[number / 64] >> (number % 64) & 1)) return 0;
     if (!filter->bits) return 1;
-    return chunk->ids[row] < filter->num_bits && (filter->bits[chunk->ids[row] / 8] >> (chunk->ids[row] % 8) & 1);
+    /* In a damaged file an id may be negative. */
+    return (uint64_t)chunk->ids[row] < (uint64_t)filter->num_bits && (filter->bits[chunk->ids[row] / 8] >> (chunk->ids[row] % 8) & 1);
 }
 
 #endif

@@ -1,9 +1,9 @@
 /* flat_ingest.c - vectors of the caller into the form in which they are kept, over the threads of the team. */
-#include <fenv.h>
 #include <math.h>
 #include <string.h>
 
 #include "index/flat_codes.h"
+#include "base/base_arithmetic.h"
 #include "index/flat_state.h"
 #include "kernels/kernels_dot.h"
 #include "tensor/tensor.h"
@@ -62,11 +62,10 @@ static void ingest_vector(const ingest *in, size_t i, float *scratch) {
 static void ingest_item(void *arg, int64_t item, int32_t lane) {
     const ingest *in = arg;
     const size_t first = (size_t)item * ROWS_PER_ITEM, end = first + ROWS_PER_ITEM < in->count ? first + ROWS_PER_ITEM : in->count;
-    fenv_t before;
-    fegetenv(&before);
-    fesetenv(FE_DFL_ENV); /* the caller may round otherwise */
+    rtvi_arithmetic before;
+    rtvi_arithmetic_set(&before); /* the caller may round otherwise */
     for (size_t i = first; i < end; i++) ingest_vector(in, i, in->scratch ? in->scratch + (size_t)lane * in->segment->dim : NULL);
-    fesetenv(&before);
+    rtvi_arithmetic_restore(&before);
 }
 
 static int is_storable(const rtvi_flat *flat, const float *x, size_t dim) {

@@ -1,10 +1,10 @@
 /* flat_items.c - items of an index by number: what they are, and how they score. */
 #include "index/flat_items.h"
 
-#include <fenv.h>
 #include <math.h>
 #include <string.h>
 
+#include "base/base_arithmetic.h"
 #include "index/flat_rows.h"
 #include "index/flat_score.h"
 #include "index/flat_state.h"
@@ -57,9 +57,8 @@ static void score_query(void *arg, int64_t item, int32_t lane) {
     const size_t dim = s->rows->dim, first = (size_t)item * s->each;
     double *panel = s->panels + (size_t)lane * s->panel_size;
     float *scratch = s->scratch ? s->scratch + (size_t)lane * rtvi_score_scratch(s->rows) : NULL;
-    fenv_t before;
-    fegetenv(&before);
-    fesetenv(FE_DFL_ENV);
+    rtvi_arithmetic before;
+    rtvi_arithmetic_set(&before);
     rtvi_dot_pack(s->queries + (size_t)item * dim, 1, dim, panel);
     for (size_t i = first; i < first + s->each; i++) {
         size_t row;
@@ -67,7 +66,7 @@ static void score_query(void *arg, int64_t item, int32_t lane) {
         if (s->ids[i] >= 0 && rtvi_flat_rows_find(s->flat, s->rows, s->ids[i], &row))
             rtvi_score_rows(s->rows, s->flat->env->isa, panel, 1, &row, 1, &s->scores[i], 1, scratch);
     }
-    fesetenv(&before);
+    rtvi_arithmetic_restore(&before);
 }
 
 int32_t rtvi_flat_scores(rtvi_flat *flat, rtvi_team *team, const float *queries, int64_t count, const int64_t *ids, int64_t each,

@@ -104,7 +104,7 @@ static int32_t read_strings(const rtvi_env *env, rtvi_bytes *from, uint64_t coun
     if (count == 0 && size == 0) return RTV_OK;
     if (!rtvi_strings_reserve(env, strings, (size_t)count, (size_t)size)) return rtvi_error_out_of_memory(error, "index", (size_t)size);
     for (size_t i = 0; i <= count; i++) strings->offsets[i] = rtvi_load_le(offsets + 8 * i, 8);
-    memcpy(strings->bytes, bytes, (size_t)size);
+    if (size > 0) memcpy(strings->bytes, bytes, (size_t)size);
     strings->count = (size_t)count;
     return rtvi_meta_check_texts(strings->offsets, (size_t)count, strings->bytes, (size_t)size, at, at + (count + 1) * 8, error);
 }

@@ -1,13 +1,12 @@
 /* flat_pairs.c - a set against itself: every item's neighbours, every pair above a score. Each pair of items is looked at once, for both.
  */
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "index/flat_candidates.h"
-#include "index/flat_pass.h"
 #include "index/flat_search.h"
 #include "index/flat_state.h"
+#include "index/flat_stream.h"
 
 static int32_t check_options(const rtv_search_options *o, rtv_error *error) {
     if (!o->exclude_ids && !o->filter) return RTV_OK;
@@ -217,122 +216,41 @@ int32_t rtvi_flat_neighbors(rtvi_flat *flat, rtvi_team *team, int64_t k, const r
 
 /* --- pairs ---------------------------------------------------------------------------------------------------------------------------- */
 
-#define PAIR_QUERIES (2 * RTVI_COARSE_WIDTH) /* in a block: all pairs of an item of rows have room */
-#define PAIRS_TOLD 1024                      /* at a time */
+#define PAIRS_TOLD 1024 /* at a time */
 
-typedef struct near {
-    uint32_t query, row;
-    float score;
-} near;
-
-typedef struct stream {
-    rtvi_pass pass;
-    float min_score;
+typedef struct pairs {
+    rtvi_stream stream;
     rtv_pairs_fn found;
     void *user;
-    uint32_t *numbers;
-    near *pairs;   /* [wave][room] of the items of a wave */
-    size_t *count; /* [wave] */
-    size_t room, panel_size, scratch_size;
-    double *panels; /* [lanes] */
-    float *scratch; /* [lanes] */
     rtv_pair told[PAIRS_TOLD];
-} stream;
+} pairs;
 
-static void keep_events(void *arg, size_t lane, size_t first, const rtvi_coarse_event *events, size_t count, const rtvi_scan_block *block) {
-    stream *s = arg;
-    const size_t item = (block->numbers[0] - s->pass.first_row) / s->pass.rows_per_item - s->pass.base_item;
-    (void)lane;
-    for (size_t i = 0; i < count; i++) {
-        const size_t query = first + events[i].query;
-        const uint32_t row = block->numbers[events[i].row];
-        if (query >= s->pass.num_queries || row <= s->numbers[s->pass.first + query]) continue;
-        s->pairs[item * s->room + s->count[item]++] = (near){(uint32_t)query, row, 0};
+static rtv_pair pair_of(const rtvi_pass *pass, const rtvi_near *near) {
+    size_t a = pass->numbers[pass->first + near->query], b = near->row;
+    const int64_t id = rtvi_rows_locate(pass->rows, &a)->ids[a];
+    return (rtv_pair){id, rtvi_rows_locate(pass->rows, &b)->ids[b], near->score, 0};
+}
+
+static int32_t tell_pairs(void *arg, const rtvi_near *near, size_t count, rtv_error *error) {
+    pairs *p = arg;
+    for (size_t first = 0; first < count; first += PAIRS_TOLD) {
+        const size_t part = rtvi_least(count - first, PAIRS_TOLD);
+        for (size_t i = 0; i < part; i++) p->told[i] = pair_of(&p->stream.pass, &near[first + i]);
+        if (p->found(p->user, p->told, (int64_t)part) != 0) return rtvi_error_set(error, RTV_E_CANCELLED, "index: stopped by the callback");
     }
-}
-
-static int by_place(const void *a, const void *b) {
-    const near *x = a, *y = b;
-    if (x->query != y->query) return x->query < y->query ? -1 : 1;
-    return (x->row > y->row) - (x->row < y->row);
-}
-
-/* Canonical scores for pairs of one query. */
-static void score_pairs(const stream *s, size_t lane, near *pairs, size_t count) {
-    double *panel = s->panels + lane * s->panel_size;
-    rtvi_dot_pack(rtvi_pass_query(&s->pass, pairs[0].query), 1, s->pass.rows->dim, panel);
-    for (size_t i = 0; i < count; i++) {
-        const size_t row = pairs[i].row;
-        rtvi_score_rows(s->pass.rows, s->pass.flat->env->isa, panel, 1, &row, 1, &pairs[i].score, 1,
-                        s->scratch_size ? s->scratch + lane * s->scratch_size : NULL);
-    }
-}
-
-static void settle_item(void *arg, size_t lane, size_t number) {
-    stream *s = arg;
-    const size_t item = number - s->pass.base_item, count = s->count[item];
-    near *pairs = s->pairs + item * s->room;
-    size_t kept = 0;
-    qsort(pairs, count, sizeof *pairs, by_place);
-    for (size_t i = 0, last; i < count; i = last) {
-        for (last = i; last < count && pairs[last].query == pairs[i].query;) last++;
-        score_pairs(s, lane, pairs + i, last - i);
-    }
-    for (size_t i = 0; i < count; i++)
-        if (pairs[i].score >= s->min_score) pairs[kept++] = pairs[i];
-    s->count[item] = kept;
-}
-
-static rtv_pair pair_of(const stream *s, const near *pair) {
-    size_t a = s->numbers[s->pass.first + pair->query], b = pair->row;
-    const int64_t id = rtvi_rows_locate(s->pass.rows, &a)->ids[a];
-    return (rtv_pair){id, rtvi_rows_locate(s->pass.rows, &b)->ids[b], pair->score, 0};
-}
-
-static int32_t tell_wave(void *arg, size_t first_item, size_t items, rtv_error *error) {
-    stream *s = arg;
-    size_t told = 0;
-    (void)first_item;
-    for (size_t item = 0; item < items; item++) {
-        for (size_t i = 0; i < s->count[item]; i++) {
-            s->told[told++] = pair_of(s, &s->pairs[item * s->room + i]);
-            if (told < PAIRS_TOLD) continue;
-            if (s->found(s->user, s->told, (int64_t)told) != 0)
-                return rtvi_error_set(error, RTV_E_CANCELLED, "index: stopped by the callback");
-            told = 0;
-        }
-        s->count[item] = 0;
-    }
-    if (told > 0 && s->found(s->user, s->told, (int64_t)told) != 0)
-        return rtvi_error_set(error, RTV_E_CANCELLED, "index: stopped by the callback");
     return RTV_OK;
 }
 
-static void lay_out_stream(stream *s, rtvi_arena *a) {
-    s->numbers = rtvi_arena_carve(a, s->pass.count, 1, sizeof *s->numbers);
-    s->pairs = rtvi_arena_carve(a, s->pass.wave, s->room, sizeof *s->pairs);
-    s->count = rtvi_arena_carve(a, s->pass.wave, 1, sizeof *s->count);
-    s->panels = rtvi_arena_carve(a, s->pass.lanes, s->panel_size, sizeof *s->panels);
-    s->scratch = rtvi_arena_carve(a, s->pass.lanes, s->scratch_size, sizeof *s->scratch);
-}
-
-static int32_t run_stream(stream *s, rtv_error *error) {
-    rtvi_arena measure = {NULL, 0, 0}, real = {NULL, 0, 0};
+/* With the rows in hand. */
+static int32_t run_pairs(pairs *p, rtv_error *error) {
+    rtvi_pass *pass = &p->stream.pass;
+    uint32_t *numbers = rtvi_alloc(pass->flat->env, pass->count, sizeof *numbers);
     int32_t status;
-    rtvi_pass_init(&s->pass);
-    s->pass.wave = 2 * s->pass.lanes;
-    s->room = s->pass.max_queries * s->pass.rows_per_item;
-    s->panel_size = rtvi_dot_panel_size(1, s->pass.rows->dim);
-    s->scratch_size = rtvi_score_scratch(s->pass.rows);
-    lay_out_stream(s, &measure);
-    if (!measure.overflow) real.base = rtvi_alloc(s->pass.flat->env, measure.used, 1);
-    if (!real.base) return rtvi_error_out_of_memory(error, "index", measure.used);
-    lay_out_stream(s, &real);
-    take_part(s->pass.rows, s->pass.filter, s->numbers);
-    memset(s->count, 0, s->pass.wave * sizeof *s->count);
-    s->pass.numbers = s->numbers;
-    status = rtvi_pass_run(&s->pass, error);
-    rtvi_free(s->pass.flat->env, real.base);
+    if (!numbers) return rtvi_error_out_of_memory(error, "index", pass->count * sizeof *numbers);
+    take_part(pass->rows, pass->filter, numbers);
+    pass->numbers = numbers;
+    status = rtvi_stream_run(&p->stream, error);
+    rtvi_free(pass->flat->env, numbers);
     return status;
 }
 
@@ -345,23 +263,19 @@ int32_t rtvi_flat_pairs(rtvi_flat *flat, rtvi_team *team, const rtv_search_optio
     rows = rtvi_flat_rows_take(flat);
     status = rtvi_filter_init(flat, rows, options, NULL, 0, &filter, error);
     if (status == RTV_OK) {
-        stream s = {.pass = {.flat = flat,
-                             .team = team,
-                             .rows = rows,
-                             .filter = &filter,
-                             .count = take_part(rows, &filter, NULL),
-                             .limit = options->min_score,
-                             .progress = options->progress,
-                             .progress_user = options->progress_user,
-                             .take = keep_events,
-                             .item_done = settle_item,
-                             .wave_done = tell_wave,
-                             .max_queries = PAIR_QUERIES},
-                    .min_score = options->min_score,
-                    .found = found,
-                    .user = user};
-        s.pass.arg = &s;
-        status = run_stream(&s, error);
+        pairs p = {.stream = {.pass = {.flat = flat,
+                                       .team = team,
+                                       .rows = rows,
+                                       .filter = &filter,
+                                       .count = take_part(rows, &filter, NULL),
+                                       .limit = options->min_score,
+                                       .progress = options->progress,
+                                       .progress_user = options->progress_user},
+                              .tell = tell_pairs},
+                   .found = found,
+                   .user = user};
+        p.stream.arg = &p;
+        status = run_pairs(&p, error);
         rtvi_filter_destroy(flat, &filter);
     }
     rtvi_flat_rows_give(flat, rows);

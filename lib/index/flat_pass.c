@@ -1,9 +1,9 @@
 /* flat_pass.c - many queries against all rows, a block of queries at a time. */
 #include "index/flat_pass.h"
 
-#include <fenv.h>
 #include <string.h>
 
+#include "base/base_arithmetic.h"
 #include "index/flat_score.h"
 #include "index/flat_state.h"
 
@@ -24,11 +24,10 @@ typedef struct shared {
 
 static void run_shared(void *arg, int64_t item, int32_t lane) {
     const shared *s = arg;
-    fenv_t before;
-    fegetenv(&before);
-    fesetenv(FE_DFL_ENV);
+    rtvi_arithmetic before;
+    rtvi_arithmetic_set(&before);
     s->task(s->arg, item, lane);
-    fesetenv(&before);
+    rtvi_arithmetic_restore(&before);
 }
 
 int32_t rtvi_pass_share(const rtvi_pass *p, rtvi_item_fn task, void *arg, size_t count, rtv_error *error) {
@@ -47,12 +46,11 @@ static void scan_item(void *arg, int64_t item, int32_t lane) {
 
 static void begin_block(rtvi_pass *p) {
     const size_t dim = p->rows->dim;
-    fenv_t before;
-    fegetenv(&before);
-    fesetenv(FE_DFL_ENV);
+    rtvi_arithmetic before;
+    rtvi_arithmetic_set(&before);
     for (size_t q = 0; !p->vectors && q < p->num_queries; q++) rtvi_score_vector(p->rows, p->numbers[p->first + q], p->own + q * dim);
     rtvi_scan_set_queries(&p->scan, rtvi_pass_query(p, 0), p->num_queries, p->limit);
-    fesetenv(&before);
+    rtvi_arithmetic_restore(&before);
     p->first_row = p->vectors ? 0 : p->numbers[p->first] / RTVI_COARSE_ROWS * RTVI_COARSE_ROWS;
     p->num_items = rtvi_divide_up(p->rows->num_rows - p->first_row, p->rows_per_item);
     if (p->begin) p->begin(p->arg);

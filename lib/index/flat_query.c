@@ -1,11 +1,14 @@
 /* flat_query.c - the searches that a caller asks for: by vectors, by ids, by a blend of both, in a range, with a filter of the caller. */
-#include <fenv.h>
 #include <math.h>
 #include <string.h>
 
 #include "index/flat_score.h"
+#include "base/base_arithmetic.h"
 #include "index/flat_search.h"
 #include "index/flat_state.h"
+
+#define FILTER_MORE 32          /* hits beyond four times k that a filter of the caller may refuse before its query is searched again */
+#define FILTER_HITS (128 << 10) /* in all, of queries that are searched together */
 
 /* A search as the options say. Rows and filter are in hand. */
 static rtvi_search plain(rtvi_flat *flat, rtvi_team *team, const rtvi_rows *rows, const rtvi_filter *filter, const rtv_search_options *o) {
@@ -19,43 +22,90 @@ static rtvi_search plain(rtvi_flat *flat, rtvi_team *team, const rtvi_rows *rows
                          .progress_user = o->progress_user};
 }
 
-/* Query by query: more and more of the best items, until the filter has taken k of them. It is asked once for each item: those of the last
- * round come again in the same order, and its answers about them are kept. */
-static int32_t filter_one(const rtvi_search *all, const rtv_search_options *o, int64_t query, rtv_error *error) {
-    rtvi_search one = *all;
-    rtv_hit *hits = all->hits + query * all->k;
-    int64_t taken = 0, asked = 0, found = 0;
-    int32_t status = RTV_OK;
-    one.queries += query * (int64_t)all->rows->dim;
-    if (one.exclude) one.exclude += query;
-    if (one.predicted) one.predicted += query;
-    one.count = 1;
-    one.progress = NULL;
-    one.num_hits = &found;
-    for (one.k = all->k; status == RTV_OK;) {
-        one.hits = rtvi_alloc(all->flat->env, (size_t)one.k, sizeof *one.hits);
+/* A search with a filter of the caller: more and more of the best items, until it has taken k of them. */
+typedef struct filtering {
+    const rtvi_search *all;
+    const rtv_search_options *o;
+    int64_t query, asked, taken; /* the one that the filter is asked about */
+} filtering;
+
+/* Some of the queries, and more hits than the caller wants. */
+static rtvi_search part_of(const rtvi_search *all, int64_t first, int64_t count, int64_t k) {
+    rtvi_search part = *all;
+    part.queries += first * (int64_t)all->rows->dim;
+    if (part.exclude) part.exclude += first;
+    if (part.predicted) part.predicted += first;
+    part.count = count;
+    part.k = k;
+    part.progress = NULL;
+    return part;
+}
+
+/* The filter is asked once for each item: those of the last round come again in the same order, and its answers about them are kept.
+ * Returns 1 when there is nothing more to ask. */
+static int ask_filter(filtering *f, const rtv_hit *found, int64_t num, int64_t k) {
+    const rtvi_search *all = f->all;
+    rtv_hit *hits = all->hits + f->query * all->k;
+    for (; f->asked < num && f->taken < all->k; f->asked++)
+        if (f->o->filter(f->o->filter_user, f->query, &found[f->asked])) hits[f->taken++] = found[f->asked];
+    if (f->taken < all->k && num == k && k < (int64_t)all->rows->num_rows) return 0;
+    all->num_hits[f->query] = f->taken;
+    for (; f->taken < all->k; f->taken++) hits[f->taken] = (rtv_hit){-1, -INFINITY, -1};
+    return 1;
+}
+
+/* One query that needs more than k items. */
+static int32_t filter_more(filtering *f, int64_t k, rtv_error *error) {
+    const rtvi_env *env = f->all->flat->env;
+    const int64_t most = (int64_t)f->all->rows->num_rows;
+    for (;;) {
+        rtvi_search one = part_of(f->all, f->query, 1, k > most / 8 ? most : k * 8);
+        int64_t found;
+        int is_done;
+        int32_t status;
+        one.num_hits = &found;
+        one.hits = rtvi_alloc(env, (size_t)one.k, sizeof *one.hits);
         if (!one.hits) return rtvi_error_out_of_memory(error, "index", (size_t)one.k * sizeof *one.hits);
         status = rtvi_search_run(&one, error);
-        for (; status == RTV_OK && asked < found && taken < all->k; asked++)
-            if (o->filter(o->filter_user, query, &one.hits[asked])) hits[taken++] = one.hits[asked];
-        rtvi_free(all->flat->env, one.hits);
-        if (taken == all->k || found < one.k || one.k >= (int64_t)all->rows->num_rows) break;
-        one.k = one.k > (int64_t)all->rows->num_rows / 8 ? (int64_t)all->rows->num_rows : one.k * 8;
+        is_done = status == RTV_OK && ask_filter(f, one.hits, found, one.k);
+        rtvi_free(env, one.hits);
+        if (status != RTV_OK || is_done) return status;
+        k = one.k;
     }
-    all->num_hits[query] = taken;
-    for (; taken < all->k; taken++) hits[taken] = (rtv_hit){-1, -INFINITY, -1};
+}
+
+/* The queries of a part are searched together, and then asked about in turn. */
+static int32_t filter_part(const rtvi_search *all, const rtv_search_options *o, const rtvi_search *part, int64_t first, rtv_error *error) {
+    int32_t status = rtvi_search_run(part, error);
+    for (int64_t i = 0; i < part->count && status == RTV_OK; i++) {
+        filtering f = {all, o, first + i, 0, 0};
+        if (!ask_filter(&f, part->hits + i * part->k, part->num_hits[i], part->k)) status = filter_more(&f, part->k, error);
+        if (status == RTV_OK && o->progress && o->progress(o->progress_user, f.query + 1, all->count) != 0)
+            status = rtvi_error_set(error, RTV_E_CANCELLED, "index: stopped by the progress callback");
+    }
+    return status;
+}
+
+static int32_t run_filtered(const rtvi_search *all, const rtv_search_options *o, rtv_error *error) {
+    const rtvi_env *env = all->flat->env;
+    const int64_t rows = (int64_t)all->rows->num_rows, k = all->k < rows / 4 - FILTER_MORE ? 4 * all->k + FILTER_MORE : all->k;
+    const int64_t fitting = FILTER_HITS / k, most = fitting < 1 ? 1 : fitting < all->count ? fitting : all->count;
+    rtv_hit *hits = rtvi_alloc(env, (size_t)most, (size_t)k * sizeof *hits);
+    int64_t *num_hits = rtvi_alloc(env, (size_t)most, sizeof *num_hits);
+    int32_t status = hits && num_hits ? RTV_OK : rtvi_error_out_of_memory(error, "index", (size_t)most * (size_t)k * sizeof *hits);
+    for (int64_t first = 0; first < all->count && status == RTV_OK; first += most) {
+        rtvi_search part = part_of(all, first, most < all->count - first ? most : all->count - first, k);
+        part.hits = hits;
+        part.num_hits = num_hits;
+        status = filter_part(all, o, &part, first, error);
+    }
+    rtvi_free(env, hits);
+    rtvi_free(env, num_hits);
     return status;
 }
 
 static int32_t run(const rtvi_search *search, const rtv_search_options *o, rtv_error *error) {
-    int32_t status = RTV_OK;
-    if (!o->filter) return rtvi_search_run(search, error);
-    for (int64_t i = 0; i < search->count && status == RTV_OK; i++) {
-        status = filter_one(search, o, i, error);
-        if (status == RTV_OK && o->progress && o->progress(o->progress_user, i + 1, search->count) != 0)
-            status = rtvi_error_set(error, RTV_E_CANCELLED, "index: stopped by the progress callback");
-    }
-    return status;
+    return o->filter ? run_filtered(search, o, error) : rtvi_search_run(search, error);
 }
 
 static int32_t done(int32_t status, rtv_error *error) { return status == RTV_OK ? rtvi_error_clear(error) : status; }
@@ -66,7 +116,9 @@ int32_t rtvi_flat_search(rtvi_flat *flat, rtvi_team *team, const float *queries,
     rtv_search_options o = *options;
     const rtvi_rows *rows;
     rtvi_filter filter;
+    float *owned = NULL;
     int32_t status = rtvi_search_check(flat, queries, count, k, error);
+    if (status == RTV_OK) status = rtvi_flat_take_in(flat, team, queries, (size_t)count, "query", &queries, &owned, error);
     if (status != RTV_OK) return status;
     if (predicted_classes) o.predicted_class = -1;
     rows = rtvi_flat_rows_take(flat);
@@ -83,6 +135,7 @@ int32_t rtvi_flat_search(rtvi_flat *flat, rtvi_team *team, const float *queries,
         rtvi_filter_destroy(flat, &filter);
     }
     rtvi_flat_rows_give(flat, rows);
+    rtvi_free(flat->env, owned);
     return done(status, error);
 }
 
@@ -179,10 +232,9 @@ static int32_t round_blend(const rtv_blend *b, const double *sum, size_t dim, fl
 }
 
 static int32_t blend_query(const rtvi_rows *rows, const rtv_blend *b, const size_t *numbers, double *sum, float *query, rtv_error *error) {
-    fenv_t before;
+    rtvi_arithmetic before;
     int32_t status;
-    fegetenv(&before);
-    fesetenv(FE_DFL_ENV);
+    rtvi_arithmetic_set(&before);
     memset(sum, 0, rows->dim * sizeof *sum);
     for (int64_t i = 0; i < b->num_vectors; i++) add_weighted(sum, b->vectors + i * (int64_t)rows->dim, b->vector_weights, i, rows->dim);
     for (int64_t i = 0; i < b->num_ids; i++) {
@@ -190,7 +242,7 @@ static int32_t blend_query(const rtvi_rows *rows, const rtv_blend *b, const size
         add_weighted(sum, query, b->id_weights, i, rows->dim);
     }
     status = round_blend(b, sum, rows->dim, query, error);
-    fesetenv(&before);
+    rtvi_arithmetic_restore(&before);
     return status;
 }
 
@@ -210,16 +262,19 @@ static int32_t search_blend(const rtvi_search *given, const rtv_search_options *
     return status;
 }
 
-int32_t rtvi_flat_search_blend(rtvi_flat *flat, rtvi_team *team, const rtv_blend *blend, int64_t k, const rtv_search_options *options,
+int32_t rtvi_flat_search_blend(rtvi_flat *flat, rtvi_team *team, const rtv_blend *given, int64_t k, const rtv_search_options *options,
                                rtv_hit *hits, int64_t *num_hits, rtv_error *error) {
     const size_t dim = (size_t)flat->dim;
+    rtv_blend blend = *given;
     size_t *numbers;
     double *sum;
-    float *query;
-    int32_t status = check_blend(flat, blend, error);
+    float *query, *owned = NULL;
+    int32_t status = check_blend(flat, &blend, error);
     if (status == RTV_OK) status = rtvi_search_check(flat, NULL, 1, k, error);
+    if (status == RTV_OK)
+        status = rtvi_flat_take_in(flat, team, blend.vectors, (size_t)blend.num_vectors, "vector", &blend.vectors, &owned, error);
     if (status != RTV_OK) return status;
-    numbers = rtvi_alloc(flat->env, (size_t)blend->num_ids, sizeof *numbers);
+    numbers = rtvi_alloc(flat->env, (size_t)blend.num_ids, sizeof *numbers);
     sum = rtvi_alloc(flat->env, dim, sizeof *sum);
     query = rtvi_alloc(flat->env, dim, sizeof *query);
     if (numbers && sum && query) {
@@ -229,7 +284,7 @@ int32_t rtvi_flat_search_blend(rtvi_flat *flat, rtvi_team *team, const rtv_blend
         search.k = k;
         search.hits = hits;
         search.num_hits = num_hits;
-        status = search_blend(&search, options, blend, numbers, sum, query, error);
+        status = search_blend(&search, options, &blend, numbers, sum, query, error);
         rtvi_flat_rows_give(flat, rows);
     } else {
         status = rtvi_error_out_of_memory(error, "index", dim * sizeof *sum);
@@ -237,5 +292,6 @@ int32_t rtvi_flat_search_blend(rtvi_flat *flat, rtvi_team *team, const rtv_blend
     rtvi_free(flat->env, numbers);
     rtvi_free(flat->env, sum);
     rtvi_free(flat->env, query);
+    rtvi_free(flat->env, owned);
     return done(status, error);
 }

@@ -2,6 +2,7 @@
 #include "index/flat_scan.h"
 
 #include <math.h>
+#include <string.h>
 
 static size_t width_of(size_t queries) {
     if (queries <= RTVI_COARSE_NARROW) return queries;
@@ -57,21 +58,41 @@ void rtvi_scan_set_queries(rtvi_scan *s, const float *queries, size_t count, flo
         for (size_t q = 0; q < s->max_width; q++) rtvi_scan_limits(s, lane)[q] = q < count ? limit : INFINITY;
 }
 
+/* The rows of a chunk from *at on, all of which pass. */
+static void gather_all(const rtvi_scan *s, rtvi_scan_block *block, const rtvi_chunk *chunk, size_t *at, size_t last) {
+    const size_t size = rtvi_codes_size(s->rows->dim), count = rtvi_least(last - *at, RTVI_COARSE_ROWS - block->count);
+    const size_t number = chunk->first_row + *at;
+    for (size_t i = 0; i < count; i++) {
+        block->records[block->count + i] = chunk->codes + (*at + i) * size;
+        block->numbers[block->count + i] = (uint32_t)(number + i);
+    }
+    if (s->row_limits) memcpy(block->limits + block->count, s->row_limits + number, count * sizeof *block->limits);
+    block->count += count;
+    *at += count;
+}
+
+static void gather_some(const rtvi_scan *s, rtvi_scan_block *block, const rtvi_chunk *chunk, size_t *at, size_t last) {
+    const size_t size = rtvi_codes_size(s->rows->dim);
+    for (; *at < last && block->count < RTVI_COARSE_ROWS; ++*at) {
+        const size_t number = chunk->first_row + *at;
+        if (!rtvi_filter_takes(s->filter, chunk, *at)) continue;
+        if (s->row_limits) block->limits[block->count] = s->row_limits[number];
+        block->records[block->count] = chunk->codes + *at * size;
+        block->numbers[block->count++] = (uint32_t)number;
+    }
+}
+
 /* The next rows from *row on that pass the filter. */
 static void gather(const rtvi_scan *s, rtvi_scan_block *block, size_t *row, size_t end) {
-    const size_t size = rtvi_codes_size(s->rows->dim);
     block->count = 0;
     while (*row < end && block->count < RTVI_COARSE_ROWS) {
         size_t at = *row, last;
         const rtvi_chunk *chunk = rtvi_rows_locate(s->rows, &at);
         last = rtvi_least(chunk->num_rows, end - chunk->first_row);
-        for (; at < last && block->count < RTVI_COARSE_ROWS; at++) {
-            const size_t number = chunk->first_row + at;
-            if (!rtvi_filter_takes(s->filter, chunk, at)) continue;
-            if (s->row_limits) block->limits[block->count] = s->row_limits[number];
-            block->records[block->count] = chunk->codes + at * size;
-            block->numbers[block->count++] = (uint32_t)number;
-        }
+        if (rtvi_filter_takes_all(s->filter, chunk))
+            gather_all(s, block, chunk, &at, last);
+        else
+            gather_some(s, block, chunk, &at, last);
         *row = chunk->first_row + at;
     }
 }

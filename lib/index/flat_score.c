@@ -8,8 +8,7 @@
 
 size_t rtvi_score_scratch(const rtvi_rows *rows) { return rows->storage == RTV_STORAGE_FLOAT32 ? 0 : RTVI_SCORE_ROWS * rows->dim; }
 
-/* Where the row's floats are: in place, or in scratch[dim]. */
-static const float *floats_of(const rtvi_rows *rows, size_t row, float *scratch) {
+const float *rtvi_score_floats(const rtvi_rows *rows, size_t row, float *scratch) {
     const rtvi_chunk *chunk = rtvi_rows_locate(rows, &row);
     const size_t dim = rows->dim;
     if (rows->storage == RTV_STORAGE_FLOAT32) return (const float *)chunk->vectors + row * dim;
@@ -28,12 +27,12 @@ void rtvi_score_rows(const rtvi_rows *rows, int32_t isa, const double *panel, si
     const float *at[RTVI_SCORE_ROWS];
     for (size_t first = 0; first < count; first += RTVI_SCORE_ROWS) {
         const size_t part = count - first < RTVI_SCORE_ROWS ? count - first : RTVI_SCORE_ROWS;
-        for (size_t i = 0; i < part; i++) at[i] = floats_of(rows, numbers[first + i], scratch ? scratch + i * rows->dim : NULL);
+        for (size_t i = 0; i < part; i++) at[i] = rtvi_score_floats(rows, numbers[first + i], scratch ? scratch + i * rows->dim : NULL);
         dot(panel, num_queries, rows->dim, at, part, scores + first, stride);
     }
 }
 
 void rtvi_score_vector(const rtvi_rows *rows, size_t row, float *vector) {
-    const float *at = floats_of(rows, row, vector);
+    const float *at = rtvi_score_floats(rows, row, vector);
     if (at != vector) memcpy(vector, at, rows->dim * sizeof *vector);
 }

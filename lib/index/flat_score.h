@@ -13,7 +13,9 @@ size_t rtvi_score_scratch(const rtvi_rows *rows);
 /* scores[q * stride + i] of the panel's num_queries with the rows numbers[count]. */
 void rtvi_score_rows(const rtvi_rows *rows, int32_t isa, const double *panel, size_t num_queries, const size_t *numbers, size_t count,
                      float *scores, size_t stride, float *scratch);
-/* vector[dim] of a row, as it is scored. */
+/* The dim floats of a row, as it is scored: where they lie, or in scratch[dim]. */
+const float *rtvi_score_floats(const rtvi_rows *rows, size_t row, float *scratch);
+/* The same, always in vector[dim]. */
 void rtvi_score_vector(const rtvi_rows *rows, size_t row, float *vector);
 
 #endif

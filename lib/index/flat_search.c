@@ -4,10 +4,10 @@
  * nor lanes show in the result. */
 #include "index/flat_search.h"
 
-#include <fenv.h>
 #include <math.h>
 #include <string.h>
 
+#include "base/base_arithmetic.h"
 #include "index/flat_candidates.h"
 #include "index/flat_scan.h"
 #include "index/flat_state.h"
@@ -49,7 +49,7 @@ static void lay_out(search *s, rtvi_arena *a) {
 static void plan(search *s) {
     const size_t dim = s->in.rows->dim, count = (size_t)s->in.count, num_rows = s->in.rows->num_rows;
     const double work = (double)num_rows * (double)dim * (double)count;
-    size_t fitting;
+    size_t fitting, items;
     s->team = work < SERIAL_WORK ? NULL : s->in.team;
     s->lanes = s->team ? (size_t)rtvi_team_threads(s->team) : 1;
     s->k = rtvi_least((size_t)s->in.k, num_rows ? num_rows : 1);
@@ -57,17 +57,12 @@ static void plan(search *s) {
     fitting = BLOCK_BYTES / s->lanes / (2 * s->k * sizeof(rtv_hit) + s->capacity * sizeof(rtvi_candidate));
     fitting = rtvi_least(fitting ? fitting : 1, QUERIES_PER_BLOCK);
     s->max_queries = rtvi_divide_up(count, rtvi_divide_up(count, fitting));
-    s->rows_per_item = rtvi_divide_up(rtvi_divide_up(num_rows, s->lanes * ITEMS_PER_LANE), RTVI_COARSE_ROWS) * RTVI_COARSE_ROWS;
+    items = s->team || s->in.progress ? s->lanes * ITEMS_PER_LANE : 1;
+    s->rows_per_item = rtvi_divide_up(rtvi_divide_up(num_rows, items), RTVI_COARSE_ROWS) * RTVI_COARSE_ROWS;
     s->num_items = num_rows ? rtvi_divide_up(num_rows, s->rows_per_item) : 0;
     s->panel_size = rtvi_dot_panel_size(1, dim);
     s->scratch_size = rtvi_score_scratch(s->in.rows);
     rtvi_scan_init(&s->scan, s->in.rows, s->in.filter, s->in.flat->env->isa, s->max_queries, s->lanes);
-}
-
-/* A caller that flushes denormals or rounds otherwise, or whose settings our threads inherited, gets the same bits. */
-static void set_arithmetic(fenv_t *before) {
-    fegetenv(before);
-    fesetenv(FE_DFL_ENV);
 }
 
 static rtvi_scorer scorer_of(const search *s, size_t lane, size_t query) {
@@ -110,10 +105,10 @@ static void take_events(void *arg, size_t lane, size_t first, const rtvi_coarse_
 static void scan_item(void *arg, int64_t item, int32_t lane) {
     search *s = arg;
     const size_t first = (size_t)item * s->rows_per_item;
-    fenv_t before;
-    set_arithmetic(&before);
+    rtvi_arithmetic before;
+    rtvi_arithmetic_set(&before);
     rtvi_scan_run(&s->scan, (size_t)lane, first, rtvi_least(first + s->rows_per_item, s->in.rows->num_rows), take_events, s);
-    fesetenv(&before);
+    rtvi_arithmetic_restore(&before);
 }
 
 static void finish_query(void *arg, int64_t item, int32_t lane) {
@@ -123,12 +118,12 @@ static void finish_query(void *arg, int64_t item, int32_t lane) {
     rtv_hit *hits = s->in.hits + item * s->in.k;
     const rtvi_topk *best = &s->candidates[item].best;
     rtvi_scorer scorer;
-    fenv_t before;
-    set_arithmetic(&before);
+    rtvi_arithmetic before;
+    rtvi_arithmetic_set(&before);
     for (size_t l = 0; l < s->lanes; l++) parts[l] = &s->candidates[l * s->max_queries + (size_t)item];
     scorer = scorer_of(s, (size_t)lane, (size_t)item);
     rtvi_candidates_finish(parts, s->lanes, &scorer);
-    fesetenv(&before);
+    rtvi_arithmetic_restore(&before);
     if (best->count) memcpy(hits, best->hits, best->count * sizeof *hits);
     for (size_t i = best->count; i < (size_t)s->in.k; i++) hits[i] = none;
     s->in.num_hits[item] = (int64_t)best->count;
@@ -156,10 +151,10 @@ static int32_t run(search *s, rtvi_item_fn task, size_t count, int alone, rtv_pr
 }
 
 static void begin_block(search *s) {
-    fenv_t before;
-    set_arithmetic(&before);
+    rtvi_arithmetic before;
+    rtvi_arithmetic_set(&before);
     rtvi_scan_set_queries(&s->scan, s->in.queries, s->num_queries, s->in.min_score);
-    fesetenv(&before);
+    rtvi_arithmetic_restore(&before);
     for (size_t at = 0; at < s->lanes * s->max_queries; at++) {
         rtv_hit *heaps = s->heaps + at * 2 * s->k;
         s->candidates[at] = (rtvi_candidates){
@@ -215,11 +210,11 @@ int32_t rtvi_search_check(const rtvi_flat *flat, const float *queries, int64_t c
     size_t floats, hits;
     if (count < 0) return rtvi_error_set(error, RTV_E_INVALID_ARGUMENT, "index: count: got %lld, expected at least 0", (long long)count);
     if (k < 1) return rtvi_error_set(error, RTV_E_INVALID_ARGUMENT, "index: k: got %lld, expected at least 1", (long long)k);
-    if (!rtvi_mul((size_t)count, (size_t)flat->dim * sizeof(float), &floats) || floats > PTRDIFF_MAX)
+    if (!rtvi_mul((size_t)count, rtvi_flat_given_dim(flat) * sizeof(float), &floats) || floats > PTRDIFF_MAX)
         return rtvi_error_set(error, RTV_E_INVALID_ARGUMENT, "index: count: got %lld, expected queries that fit into memory",
                               (long long)count);
     if (!rtvi_mul((size_t)count, (size_t)k, &hits) || !rtvi_mul(hits, sizeof(rtv_hit), &hits) || hits > PTRDIFF_MAX)
         return rtvi_error_set(error, RTV_E_INVALID_ARGUMENT, "index: k: got %lld, expected count * k hits that fit into memory",
                               (long long)k);
-    return queries ? rtvi_flat_check_vectors(queries, (size_t)count, (size_t)flat->dim, "query", error) : RTV_OK;
+    return queries ? rtvi_flat_check_vectors(queries, (size_t)count, rtvi_flat_given_dim(flat), "query", error) : RTV_OK;
 }

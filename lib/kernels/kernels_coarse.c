@@ -30,11 +30,9 @@ static void put_codes(rtvi_coarse_panel *panel, size_t place, const int8_t *code
 
 void rtvi_coarse_put(rtvi_coarse_panel *panel, size_t place, const void *record) {
     const rtvi_coarse_head *head = record;
-    const double length = (double)head->length + (double)head->rest; /* at least that of the query */
     put_codes(panel, place, rtvi_codes_of(record));
     panel->scale[place] = head->scale;
-    panel->length_slope[place] = (float)((double)head->rest * (1 + 0x1p-20) + length * 0x1p-20);
-    panel->rest_slope[place] = (float)(length * (1 + 0x1p-20));
+    rtvi_coarse_slopes(head, &panel->length_slope[place], &panel->rest_slope[place]);
 }
 
 void rtvi_coarse_fill(rtvi_coarse_panel *panel, size_t first) {

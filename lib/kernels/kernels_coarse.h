@@ -57,6 +57,13 @@ static inline float rtvi_coarse_slack(const rtvi_coarse_head *row, float length_
     return row->length * length_slope + row->rest * rest_slope;
 }
 
+/* The slopes of a query, from its record. */
+static inline void rtvi_coarse_slopes(const rtvi_coarse_head *query, float *length_slope, float *rest_slope) {
+    const double length = (double)query->length + (double)query->rest; /* at least that of the query */
+    *length_slope = (float)((double)query->rest * (1 + 0x1p-20) + length * 0x1p-20);
+    *rest_slope = (float)(length * (1 + 0x1p-20));
+}
+
 /* Bytes of the codes of a panel. */
 size_t rtvi_coarse_codes_size(size_t width, size_t depth);
 /* What the instruction set wants: the largest code of a query, which is also the bias to be added. */

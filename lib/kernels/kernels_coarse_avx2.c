@@ -1,15 +1,12 @@
 /* kernels_coarse_avx2.c - scores from 8-bit codes, AVX2. Products of neighbours are added in 16 bits: queries have codes up to 64, with
  * their bias 0..128, and 128 * 127 * 2 = 32512 fits. */
-#include "kernels/kernels_coarse.h"
+#include "kernels/kernels_coarse_x86.h"
 
 #if defined(__x86_64__)
 
-#include <immintrin.h>
-#include <string.h>
-
-#define TARGET __attribute__((target("avx2")))
+#define TARGET __attribute__((target("avx2,popcnt")))
 #define INLINE static inline __attribute__((always_inline)) TARGET
-#define ROWS 4 /* in a tile, with 16 queries; and of few queries */
+#define ROWS 4 /* in a tile, with 16 queries */
 
 INLINE __m256i multiply_add(__m256i sums, __m256i query, __m256i codes) {
     return _mm256_add_epi32(sums, _mm256_madd_epi16(_mm256_maddubs_epi16(query, codes), _mm256_set1_epi16(1)));
@@ -43,12 +40,6 @@ INLINE size_t judge(const rtvi_coarse_panel *panel, size_t first, const float *l
     return __builtin_expect(mask != 0, 0) ? emit(mask, first, row, score, events) : 0;
 }
 
-INLINE __m256i codes_at(const int8_t *codes) {
-    int32_t four;
-    memcpy(&four, codes, sizeof four);
-    return _mm256_set1_epi32(four);
-}
-
 /* The 16 queries from first on and nr rows, a constant after inlining. */
 INLINE size_t tile(const rtvi_coarse_panel *panel, size_t first, const float *limits, const uint8_t *const *records, size_t row, size_t nr,
                    const float *row_limits, rtvi_coarse_event *events) {
@@ -67,7 +58,7 @@ INLINE size_t tile(const rtvi_coarse_panel *panel, size_t first, const float *li
         const __m256i high = _mm256_load_si256((const __m256i *)(const void *)(codes + 32));
 #pragma GCC unroll 4
         for (size_t r = 0; r < nr; r++) {
-            const __m256i four = codes_at(at[r] + i);
+            const __m256i four = _mm256_set1_epi32(rtvi_coarse_four(at[r] + i));
             sums[r][0] = multiply_add(sums[r][0], low, four);
             sums[r][1] = multiply_add(sums[r][1], high, four);
         }
@@ -97,13 +88,7 @@ static TARGET size_t wide(const rtvi_coarse_panel *panel, const float *limits, c
 /* --- few queries: the lanes are dimensions ---------------------------------------------------------------------------------------------
  */
 
-INLINE int32_t sum_lanes(__m256i x) {
-    __m128i four = _mm_add_epi32(_mm256_castsi256_si128(x), _mm256_extracti128_si256(x, 1));
-    four = _mm_add_epi32(four, _mm_shuffle_epi32(four, 0x4e));
-    return _mm_cvtsi128_si32(_mm_add_epi32(four, _mm_shuffle_epi32(four, 0xb1)));
-}
-
-INLINE int32_t sum_one(const uint8_t *query, const int8_t *codes, size_t depth) {
+INLINE __m256i sums_of(const uint8_t *query, const int8_t *codes, size_t depth) {
     __m256i a = _mm256_setzero_si256(), b = a;
     size_t i = 0;
     for (; i + 64 <= depth; i += 64) {
@@ -115,22 +100,21 @@ INLINE int32_t sum_one(const uint8_t *query, const int8_t *codes, size_t depth) 
     for (; i < depth; i += 16)
         a = multiply_add(a, _mm256_zextsi128_si256(_mm_load_si128((const __m128i *)(const void *)(query + i))),
                          _mm256_zextsi128_si256(_mm_loadu_si128((const __m128i *)(const void *)(codes + i))));
-    return sum_lanes(_mm256_add_epi32(a, b));
+    return _mm256_add_epi32(a, b);
 }
 
 static TARGET size_t narrow(const rtvi_coarse_panel *panel, const float *limits, const uint8_t *const *records, size_t num_rows,
                             const float *row_limits, rtvi_coarse_event *events) {
-    const size_t stride = (panel->depth + 63) / 64 * 64;
+    const size_t depth = panel->depth, stride = (depth + 63) / 64 * 64;
     size_t count = 0;
-    for (size_t r = 0; r < num_rows; r++) {
-        const rtvi_coarse_head *head = (const rtvi_coarse_head *)(const void *)records[r];
+    for (size_t row = 0; row < num_rows; row += 4) {
+        rtvi_coarse_rows rows;
+        rtvi_coarse_take_rows(records, row, num_rows, row_limits, &rows);
         for (size_t q = 0; q < panel->width; q++) {
-            const int32_t sum =
-                rtvi_coarse_unbias(sum_one(panel->codes + q * stride, rtvi_codes_of(head), panel->depth), panel->bias, head->sum);
-            const float score = (float)sum * head->scale * panel->scale[q];
-            const float highest = score + rtvi_coarse_slack(head, panel->length_slope[q], panel->rest_slope[q]);
-            if (highest < limits[q] && (!row_limits || highest < row_limits[r])) continue;
-            events[count++] = (rtvi_coarse_event){(uint16_t)q, (uint16_t)r, score};
+            const uint8_t *query = panel->codes + q * stride;
+            const __m128i sums = rtvi_coarse_sum_lanes(sums_of(query, rows.codes[0], depth), sums_of(query, rows.codes[1], depth),
+                                                       sums_of(query, rows.codes[2], depth), sums_of(query, rows.codes[3], depth));
+            count += rtvi_coarse_judge_rows(panel, q, limits, &rows, sums, events + count);
         }
     }
     return count;

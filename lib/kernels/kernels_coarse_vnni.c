@@ -1,53 +1,17 @@
 /* kernels_coarse_vnni.c - scores from 8-bit codes, AVX-512 VNNI. */
-#include "kernels/kernels_coarse.h"
+#include "kernels/kernels_coarse_x86.h"
 
 #if defined(__x86_64__)
 
-#include <immintrin.h>
-#include <string.h>
-
-#define TARGET __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")))
+#define TARGET __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,popcnt")))
 #define INLINE static inline __attribute__((always_inline)) TARGET
-#define TALL 12       /* rows in a tile, at most */
-#define NARROW_ROWS 4 /* rows in a tile of few queries */
+#define TALL 12 /* rows in a tile, at most */
 
 /* --- many queries: each of the 16 lanes is one ---------------------------------------------------------------------------------------- */
-
-static TARGET size_t emit(__mmask16 mask, size_t first, size_t row, __m512 scores, rtvi_coarse_event *events) {
-    float score[16];
-    size_t count = 0;
-    _mm512_storeu_ps(score, scores);
-    for (uint32_t left = mask; left; left &= left - 1) {
-        const uint32_t lane = (uint32_t)__builtin_ctz(left);
-        events[count++] = (rtvi_coarse_event){(uint16_t)(first + lane), (uint16_t)row, score[lane]};
-    }
-    return count;
-}
-
-/* Sixteen sums of one row become events. */
-INLINE size_t judge(const rtvi_coarse_panel *panel, size_t first, const float *limits, const uint8_t *record, size_t row,
-                    const float *row_limits, __m512i sums, rtvi_coarse_event *events) {
-    const rtvi_coarse_head *head = (const rtvi_coarse_head *)(const void *)record;
-    const __m512 score =
-        _mm512_mul_ps(_mm512_mul_ps(_mm512_cvtepi32_ps(sums), _mm512_set1_ps(head->scale)), _mm512_loadu_ps(panel->scale + first));
-    const __m512 slack = _mm512_add_ps(_mm512_mul_ps(_mm512_set1_ps(head->length), _mm512_loadu_ps(panel->length_slope + first)),
-                                       _mm512_mul_ps(_mm512_set1_ps(head->rest), _mm512_loadu_ps(panel->rest_slope + first)));
-    __m512 limit = _mm512_loadu_ps(limits + first);
-    __mmask16 mask;
-    if (row_limits) limit = _mm512_min_ps(limit, _mm512_set1_ps(row_limits[row]));
-    mask = _mm512_cmp_ps_mask(_mm512_add_ps(score, slack), limit, _CMP_NLT_UQ);
-    return __builtin_expect(mask != 0, 0) ? emit(mask, first, row, score, events) : 0;
-}
 
 /* sums += query * codes, of four neighbours each. In assembly, for gcc 12 copies the registers of the intrinsic to and fro. */
 INLINE void multiply_add(__m512i *sums, __m512i query, __m512i codes) {
     __asm__("vpdpbusd %2, %1, %0" : "+v"(*sums) : "v"(query), "v"(codes));
-}
-
-INLINE __m512i codes_at(const int8_t *codes) {
-    int32_t four;
-    memcpy(&four, codes, sizeof four);
-    return _mm512_set1_epi32(four);
 }
 
 /* Sums of nv vectors of queries and nr rows, [nr][nv]; both are constants after inlining. */
@@ -67,7 +31,7 @@ INLINE void add_up(const rtvi_coarse_panel *panel, size_t nv, const uint8_t *con
         for (size_t v = 0; v < nv; v++) query[v] = _mm512_load_si512(codes + v * 64);
 #pragma GCC unroll 12
         for (size_t r = 0; r < nr; r++) {
-            const __m512i four = codes_at(at[r] + i);
+            const __m512i four = _mm512_set1_epi32(rtvi_coarse_four(at[r] + i));
 #pragma GCC unroll 3
             for (size_t v = 0; v < nv; v++) multiply_add(&sums[r][v], query[v], four);
         }
@@ -86,7 +50,8 @@ INLINE size_t tile(const rtvi_coarse_panel *panel, const float *limits, size_t n
     add_up(panel, nv, records + row, nr, sums);
     for (size_t r = 0; r < nr; r++) {
         for (size_t v = 0; v < nv; v++)
-            count += judge(panel, v * 16, limits, records[row + r], row + r, row_limits, sums[r * nv + v], events + count);
+            count +=
+                rtvi_coarse_judge_lanes(panel, v * 16, limits, records[row + r], row + r, row_limits, sums[r * nv + v], events + count);
     }
     return count;
 }
@@ -102,49 +67,36 @@ INLINE size_t tiles(const rtvi_coarse_panel *panel, const float *limits, size_t 
 /* --- few queries: the lanes are dimensions ---------------------------------------------------------------------------------------------
  */
 
-INLINE size_t judge_one(const rtvi_coarse_panel *panel, size_t q, const float *limits, const uint8_t *record, size_t row,
-                        const float *row_limits, int32_t sum, rtvi_coarse_event *events) {
-    const rtvi_coarse_head *head = (const rtvi_coarse_head *)(const void *)record;
-    const float score = (float)rtvi_coarse_unbias(sum, panel->bias, head->sum) * head->scale * panel->scale[q];
-    const float highest = score + rtvi_coarse_slack(head, panel->length_slope[q], panel->rest_slope[q]);
-    if (highest < limits[q] && (!row_limits || highest < row_limits[row])) return 0;
-    *events = (rtvi_coarse_event){(uint16_t)q, (uint16_t)row, score};
-    return 1;
+INLINE __m128i sum_lanes(const __m512i *x) {
+    __m256i half[4];
+#pragma GCC unroll 4
+    for (size_t r = 0; r < 4; r++) half[r] = _mm256_add_epi32(_mm512_castsi512_si256(x[r]), _mm512_extracti64x4_epi64(x[r], 1));
+    return rtvi_coarse_sum_lanes(half[0], half[1], half[2], half[3]);
 }
 
-INLINE size_t narrow_tile(const rtvi_coarse_panel *panel, const float *limits, size_t nq, const uint8_t *const *records, size_t row,
-                          size_t nr, const float *row_limits, rtvi_coarse_event *events) {
+/* nq is a constant after inlining. */
+INLINE size_t narrow(const rtvi_coarse_panel *panel, const float *limits, size_t nq, const uint8_t *const *records, size_t num_rows,
+                     const float *row_limits, rtvi_coarse_event *events) {
     const size_t depth = panel->depth, stride = (depth + 63) / 64 * 64;
-    __m512i sums[NARROW_ROWS][RTVI_COARSE_NARROW];
-    size_t count = 0, i = 0;
+    size_t count = 0;
+    for (size_t row = 0; row < num_rows; row += 4) {
+        __m512i sums[RTVI_COARSE_NARROW][4];
+        rtvi_coarse_rows rows;
+        rtvi_coarse_take_rows(records, row, num_rows, row_limits, &rows);
 #pragma GCC unroll 4
-    for (size_t r = 0; r < nr; r++) {
+        for (size_t q = 0; q < nq; q++) sums[q][0] = sums[q][1] = sums[q][2] = sums[q][3] = _mm512_setzero_si512();
+        for (size_t i = 0; i < depth; i += 64) {
+            const __mmask64 mask = depth - i >= 64 ? ~(__mmask64)0 : ((__mmask64)1 << (depth - i)) - 1;
 #pragma GCC unroll 4
-        for (size_t q = 0; q < nq; q++) sums[r][q] = _mm512_setzero_si512();
-    }
-    for (; i < depth; i += 64) {
-        const __mmask64 mask = depth - i >= 64 ? ~(__mmask64)0 : ((__mmask64)1 << (depth - i)) - 1;
+            for (size_t r = 0; r < 4; r++) {
+                const __m512i codes = _mm512_maskz_loadu_epi8(mask, rows.codes[r] + i);
 #pragma GCC unroll 4
-        for (size_t r = 0; r < nr; r++) {
-            const __m512i codes = _mm512_maskz_loadu_epi8(mask, rtvi_codes_of(records[row + r]) + i);
-#pragma GCC unroll 4
-            for (size_t q = 0; q < nq; q++) multiply_add(&sums[r][q], _mm512_load_si512(panel->codes + q * stride + i), codes);
+                for (size_t q = 0; q < nq; q++) multiply_add(&sums[q][r], _mm512_load_si512(panel->codes + q * stride + i), codes);
+            }
         }
+#pragma GCC unroll 4
+        for (size_t q = 0; q < nq; q++) count += rtvi_coarse_judge_rows(panel, q, limits, &rows, sum_lanes(sums[q]), events + count);
     }
-    for (size_t r = 0; r < nr; r++) {
-        for (size_t q = 0; q < nq; q++)
-            count +=
-                judge_one(panel, q, limits, records[row + r], row + r, row_limits, _mm512_reduce_add_epi32(sums[r][q]), events + count);
-    }
-    return count;
-}
-
-INLINE size_t narrow_tiles(const rtvi_coarse_panel *panel, const float *limits, size_t nq, const uint8_t *const *records, size_t num_rows,
-                           const float *row_limits, rtvi_coarse_event *events) {
-    size_t row = 0, count = 0;
-    for (; row + NARROW_ROWS <= num_rows; row += NARROW_ROWS)
-        count += narrow_tile(panel, limits, nq, records, row, NARROW_ROWS, row_limits, events + count);
-    for (; row < num_rows; row++) count += narrow_tile(panel, limits, nq, records, row, 1, row_limits, events + count);
     return count;
 }
 
@@ -152,13 +104,13 @@ TARGET size_t rtvi_coarse_scan_vnni(const rtvi_coarse_panel *panel, const float 
                                     const float *row_limits, rtvi_coarse_event *events) {
     switch (panel->width) {
         case 1:
-            return narrow_tiles(panel, limits, 1, records, num_rows, row_limits, events);
+            return narrow(panel, limits, 1, records, num_rows, row_limits, events);
         case 2:
-            return narrow_tiles(panel, limits, 2, records, num_rows, row_limits, events);
+            return narrow(panel, limits, 2, records, num_rows, row_limits, events);
         case 3:
-            return narrow_tiles(panel, limits, 3, records, num_rows, row_limits, events);
+            return narrow(panel, limits, 3, records, num_rows, row_limits, events);
         case 4:
-            return narrow_tiles(panel, limits, 4, records, num_rows, row_limits, events);
+            return narrow(panel, limits, 4, records, num_rows, row_limits, events);
         case 16:
             return tiles(panel, limits, 1, 12, records, num_rows, row_limits, events);
         case 32:

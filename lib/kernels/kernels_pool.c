@@ -19,7 +19,7 @@ static inline __attribute__((always_inline)) void reduce(const float *x, int64_t
             double value = (double)x[p * position_step + c * channel_step];
             if (how == REDUCE_SUM) acc[c] += value;
             if (how == REDUCE_CUBES) acc[c] += value * value * value;
-            if (how == REDUCE_MAX) acc[c] = (value > acc[c]) | (value != value) ? value : acc[c];
+            if (how == REDUCE_MAX) acc[c] = ((value > acc[c]) | (value != value)) ? value : acc[c];
         }
     }
 }

@@ -2,6 +2,7 @@
 #include "support.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -135,6 +136,42 @@ static void aborting_leaves_nothing(void **state) {
     assert_int_equal(mkdir(f->folder, 0700), 0);
 }
 
+/* A process that ends in the middle, where the system has files without names. */
+static void killed_writers_leave_nothing(void **state) {
+    fixture *f = *state;
+    const int nameless = open(f->folder, O_RDWR | O_TMPFILE, 0600);
+    int result;
+    pid_t child;
+    if (nameless < 0) skip();
+    close(nameless);
+    child = fork();
+    if (child == 0) {
+        rtvi_writer *writer;
+        int status = rtvi_writer_open(&f->env, "test", f->path, &writer, &f->error);
+        if (status == RTV_OK) status = rtvi_writer_write(writer, "new", 3, &f->error);
+        if (status == RTV_OK) raise(SIGKILL);
+        _exit(1);
+    }
+    assert_int_equal(waitpid(child, &result, 0), child);
+    assert_true(WIFSIGNALED(result));
+    assert_int_equal(rmdir(f->folder), 0); /* empty */
+    assert_int_equal(mkdir(f->folder, 0700), 0);
+}
+
+/* Beside a file that took the name before. */
+static void a_taken_name_is_passed_over(void **state) {
+    fixture *f = *state;
+    rtvi_writer *writer;
+    char taken[sizeof f->path + 32];
+    snprintf(taken, sizeof taken, "%s.tmp.%ld.0", f->path, (long)getpid());
+    test_write_file(taken, "taken", 5);
+    assert_int_equal(rtvi_writer_open(&f->env, "test", f->path, &writer, &f->error), RTV_OK);
+    assert_int_equal(rtvi_writer_write(writer, "new", 3, &f->error), RTV_OK);
+    assert_int_equal(rtvi_writer_commit(writer, &f->error), RTV_OK);
+    expect_content(f->path, "new");
+    expect_content(taken, "taken");
+}
+
 static void full_disks_and_missing_folders_are_named(void **state) {
     fixture *f = *state;
     struct rlimit before, small;
@@ -252,6 +289,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(reading_keeps_the_limit, setup, teardown),
         cmocka_unit_test_setup_teardown(writing_replaces_at_commit, setup, teardown),
         cmocka_unit_test_setup_teardown(aborting_leaves_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(killed_writers_leave_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_taken_name_is_passed_over, setup, teardown),
         cmocka_unit_test_setup_teardown(full_disks_and_missing_folders_are_named, setup, teardown),
         cmocka_unit_test_setup_teardown(the_file_behind_a_link_is_replaced, setup, teardown),
         cmocka_unit_test_setup_teardown(a_folder_is_never_replaced, setup, teardown),

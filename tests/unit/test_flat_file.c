@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 
 #include "index/flat_load.h"
+#include "index/flat_ranks.h"
 #include "support_flat.h"
 
 enum { DIM = 4, IDS = 40, SMALL_BLOCK = 700 /* bytes: some ten rows a segment */ };
@@ -313,14 +314,47 @@ static void changes_are_durable(void **state) {
     rtvi_flat_destroy(flat);
 }
 
+static void empty_names(void **state) {
+    static const char *const names[] = {"", "", ""};
+    rtvi_flat *flat;
+    rtv_index_info info;
+    (void)state;
+    make_empty(&rtvi_io_system);
+    flat = open_writable(&rtvi_io_system);
+    assert_ok(rtvi_flat_set_class_names(flat, RTV_CLASSES_LABEL, names, 3, &error));
+    assert_ok(rtvi_flat_commit(flat, &error));
+    rtvi_flat_destroy(flat);
+    assert_ok(rtvi_flat_verify(&env, path, NULL, NULL, &error));
+    assert_ok(open_read(path, &flat));
+    rtvi_flat_info(flat, &info);
+    assert_int_equal(info.num_classes, 3);
+    rtvi_flat_destroy(flat);
+}
+
+static int32_t look_at_hits(void *user, int64_t query, const rtv_hit *hits, int64_t count) {
+    (void)user, (void)query, (void)hits;
+    return count < 0;
+}
+static int32_t look_at_pairs(void *user, const rtv_pair *pairs, int64_t count) { return look_at_hits(user, pairs[0].a, NULL, count); }
+
 /* A search of damaged columns may find anything, but it comes back. */
 static void use(rtvi_flat *flat) {
-    const rtv_search_options o = test_search_options();
+    static const uint8_t bits[IDS / 8] = {0xff, 0x55};
+    rtv_search_options o = test_search_options();
     const float query[DIM] = {1, -1};
-    rtv_hit hits[3];
+    rtv_hit hits[3], neighbors[3 * IDS];
+    rtvi_ranks ranks = {0};
     char text[16];
-    int64_t num = 0, id;
+    int64_t num = 0, id, ids[IDS], nums[IDS], count;
     rtvi_flat_search(flat, NULL, query, 1, 3, &o, NULL, hits, &num, NULL);
+    assert_ok(rtvi_flat_pairs(flat, NULL, &o, look_at_pairs, NULL, &error));
+    assert_ok(rtvi_flat_ranks_among(flat, NULL, 1, NULL, NULL, &ranks, &error));
+    rtvi_ranks_destroy(flat, &ranks);
+    o.only_bits = bits;
+    o.num_only_bits = IDS;
+    assert_ok(rtvi_flat_search_range(flat, NULL, query, 1, &o, look_at_hits, NULL, &error));
+    o.only_bits = NULL;
+    assert_ok(rtvi_flat_neighbors(flat, NULL, 3, &o, ids, neighbors, nums, IDS, &count, &error));
     for (int64_t i = 0; i < num; i++) rtvi_flat_key(flat, hits[i].id, text, sizeof text, NULL, NULL);
     rtvi_flat_find(flat, "k1", &id, NULL);
     rtvi_flat_key(flat, 3, text, sizeof text, NULL, NULL);
@@ -368,6 +402,34 @@ static void every_byte_damaged(void **state) {
         }
     }
     free(data);
+}
+
+/* Whole columns of what no writer leaves there: NaN, infinities, ids and classes below zero and far too large, codes that are none. */
+static void columns_of_anything(void **state) {
+    static const uint8_t fills[][4] = {
+        {0xff, 0xff, 0xff, 0xff}, {0, 0, 0x80, 0x7f}, {0, 0, 0xc0, 0xff}, {0x80, 0x80, 0x80, 0x80}, {0xff, 0xff, 0xff, 0x7f}};
+    model m;
+    size_t size, blocks = 0;
+    uint8_t *data, *damaged;
+    (void)state;
+    make_small_file(&m);
+    data = test_read_file(path, &size);
+    damaged = malloc(size);
+    for (size_t at = RTVI_FORMAT_BLOCKS; at < size; blocks++) {
+        uint64_t kind;
+        rtvi_extent extent;
+        assert_true(rtvi_block_get(data + at, &kind, &extent));
+        for (size_t f = 0; f < sizeof fills / sizeof *fills && kind < RTVI_BLOCK_REMOVED; f++) { /* the rest has checksums */
+            memcpy(damaged, data, size);
+            for (size_t i = 0; i < extent.size; i++) damaged[extent.offset + i] = fills[f][i % 4];
+            use_bytes(damaged, size);
+            assert_int_equal(verify_bytes(damaged, size), memcmp(damaged, data, size) == 0 ? RTV_OK : RTV_E_CHECKSUM);
+        }
+        at = (size_t)rtvi_format_align(extent.offset + extent.size);
+    }
+    assert_true(blocks > 20);
+    free(data);
+    free(damaged);
 }
 
 static void truncated_at_every_byte(void **state) {
@@ -848,7 +910,9 @@ static int end(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(changes_are_durable),
+        TEST(empty_names),
         TEST(every_byte_damaged),
+        TEST(columns_of_anything),
         TEST(truncated_at_every_byte),
         TEST(foreign_files_are_named),
         TEST(damage_is_named),

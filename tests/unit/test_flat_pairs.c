@@ -162,13 +162,42 @@ static void refused_and_stopped(void **state) {
     assert_int_equal(rtvi_flat_neighbors(w.flat, NULL, 0, &o, ids, hits, num, 10, &count, &error), RTV_E_INVALID_ARGUMENT);
     assert_int_equal(rtvi_flat_pairs(w.flat, NULL, &o, see, &s, &error), RTV_E_CANCELLED);
     assert_int_equal(error.status, RTV_E_CANCELLED);
-    for (long fail_at = 1, failed = 1; failed; fail_at++) {
-        w.heap.fail_at = w.heap.calls + fail_at;
-        failed = rtvi_flat_neighbors(w.flat, NULL, 3, &o, ids, hits, num, 10, &count, &error) == RTV_E_OUT_OF_MEMORY;
-        w.heap.fail_at = 0;
-        assert_true(fail_at < 10);
-    }
     world_free(&w);
+}
+
+static int32_t either(world *w, int is_lists, const rtv_search_options *o) {
+    rtv_pair pairs[64];
+    seen s = {pairs, 0, 64, 0};
+    rtv_hit hits[30];
+    int64_t ids[10], num[10], count;
+    rtv_error error;
+    const int32_t status = is_lists ? rtvi_flat_neighbors(w->flat, NULL, 3, o, ids, hits, num, 10, &count, &error)
+                                    : rtvi_flat_pairs(w->flat, NULL, o, see, &s, &error);
+    assert_int_equal(error.status, status);
+    return status;
+}
+
+static void failing_allocations(void **state) {
+    const int64_t only[] = {0, 5, 10, 15, 20, 25, 30, 35, 40, 45, 50};
+    (void)state;
+    for (int way = 0; way < 4; way++) {
+        rtv_search_options o = test_search_options();
+        int passed = 0;
+        if (way > 1) o.only_ids = only;
+        o.num_only_ids = sizeof only / sizeof *only;
+        for (long fail_at = 1; !passed; fail_at++) {
+            world w;
+            int32_t status;
+            world_make(&w, 4, 10, 0, 3);
+            w.heap.fail_at = w.heap.calls + fail_at;
+            status = either(&w, way % 2, &o);
+            passed = w.heap.fail_at > w.heap.calls;
+            w.heap.fail_at = 0;
+            assert_true(status == RTV_E_OUT_OF_MEMORY || (status == RTV_OK && fail_at > 1)); /* it does without a table of ids */
+            assert_int_equal(either(&w, way % 2, &o), RTV_OK);
+            world_free(&w);
+        }
+    }
 }
 
 int main(void) {
@@ -176,6 +205,7 @@ int main(void) {
         cmocka_unit_test(small_sets),
         cmocka_unit_test(larger_sets),
         cmocka_unit_test(refused_and_stopped),
+        cmocka_unit_test(failing_allocations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

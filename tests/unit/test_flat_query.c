@@ -262,6 +262,56 @@ static void callers_filter(void **state) {
     world_free(&w);
 }
 
+typedef struct watch {
+    int64_t calls, stop_at;
+} watch;
+
+static int32_t watch_progress(void *user, int64_t done, int64_t total) {
+    watch *w = user;
+    assert_int_equal(done, ++w->calls);
+    assert_true(done <= total);
+    return done == w->stop_at;
+}
+
+/* Batches in parts; more hits than the first search of a query gives. */
+static void callers_filter_of_many(void **state) {
+    enum { COUNT = 90, K = 400 };
+    world w;
+    rtv_hit *hits = malloc(COUNT * K * sizeof *hits), *expected;
+    int64_t num[COUNT];
+    asked a = {.share = 2, .query = -1};
+    watch seen = {0};
+    rtv_search_options o = test_search_options();
+    (void)state;
+    world_make(&w, 20, 6600, 0, 3);
+    expected = malloc(w.count * sizeof *expected);
+    o.filter = ask;
+    o.filter_user = &a;
+    o.progress = watch_progress;
+    o.progress_user = &seen;
+    o.exclude_ids = w.ids;
+    assert_int_equal(rtvi_flat_search(w.flat, w.teams[1], w.vectors, COUNT, K, &o, NULL, hits, num, &error), RTV_OK);
+    assert_int_equal(seen.calls, COUNT);
+    for (size_t q = 0; q < COUNT; q++) {
+        size_t n = brute_force(&w, w.vectors + q * w.dim, -INFINITY, is_shared, &a, expected), kept = 0;
+        for (size_t i = 0; i < n; i++)
+            if (expected[i].id != w.ids[q]) expected[kept++] = expected[i];
+        expect(hits + q * K, num[q], K, expected, kept);
+    }
+    a.query = -1;
+    seen = (watch){0, 3};
+    assert_int_equal(rtvi_flat_search(w.flat, w.teams[1], w.vectors, COUNT, K, &o, NULL, hits, num, &error), RTV_E_CANCELLED);
+    assert_int_equal(a.query, 2); /* nobody was asked after it */
+    o = test_search_options();
+    o.filter = ask_rare;
+    assert_int_equal(rtvi_flat_search(w.flat, w.teams[1], w.vectors, COUNT, 5, &o, NULL, hits, num, &error), RTV_OK);
+    for (size_t q = 0; q < COUNT; q++)
+        expect(hits + q * 5, num[q], 5, expected, brute_force(&w, w.vectors + q * w.dim, -INFINITY, is_rare, NULL, expected));
+    free(expected);
+    free(hits);
+    world_free(&w);
+}
+
 /* --- ranges --------------------------------------------------------------------------------------------------------------------------- */
 
 typedef struct ranges {
@@ -291,11 +341,13 @@ static void in_ranges(void **state) {
     (void)state;
     world_make(&w, 24, 700, 0, 3);
     for (int round = 0; round < 4; round++) {
-        r = (ranges){&w, w.vectors, round % 2 ? 0.5F : -INFINITY, round > 1 ? w.ids : NULL, 0, 0};
-        o.min_score = r.min_score;
-        o.exclude_ids = r.exclude;
-        assert_int_equal(rtvi_flat_search_range(w.flat, w.teams[1], w.vectors, 8, &o, in_range, &r, &error), RTV_OK);
-        assert_int_equal(r.next, 8);
+        for (int64_t count = 1; count < 300; count += 149) { /* one, some blocks */
+            r = (ranges){&w, w.vectors, round % 2 ? 0.5F : -INFINITY, round > 1 ? w.ids : NULL, 0, 0};
+            o.min_score = r.min_score;
+            o.exclude_ids = r.exclude;
+            assert_int_equal(rtvi_flat_search_range(w.flat, w.teams[1], w.vectors, count, &o, in_range, &r, &error), RTV_OK);
+            assert_int_equal(r.next, count);
+        }
     }
     r.next = 0;
     r.stop_at = 3;
@@ -305,11 +357,64 @@ static void in_ranges(void **state) {
     world_free(&w);
 }
 
+/* --- memory that is not there --------------------------------------------------------------------------------------------------------- */
+
+static int32_t count_hits(void *user, int64_t query, const rtv_hit *hits, int64_t count) {
+    (void)query;
+    assert_non_null(hits);
+    *(int64_t *)user += count;
+    return 0;
+}
+
+/* One of the searches, which all have hits. */
+static int32_t any_search(world *w, int which) {
+    rtv_search_options o = test_search_options();
+    const rtv_blend b = {.struct_size = sizeof b, .ids = w->ids + 1, .num_ids = 2};
+    rtv_hit hits[6];
+    int64_t num[2], all = 0;
+    int32_t status;
+    if (which == 0) {
+        status = rtvi_flat_search_range(w->flat, NULL, w->vectors, 2, &o, count_hits, &all, &error);
+        if (status == RTV_OK) assert_int_equal(all, 2 * w->count);
+        return status;
+    }
+    if (which == 1) return rtvi_flat_search_ids(w->flat, NULL, w->ids, 2, 3, &o, hits, num, &error);
+    o.only_ids = w->ids;
+    o.num_only_ids = 20;
+    if (which == 2) return rtvi_flat_search_blend(w->flat, NULL, &b, 3, &o, hits, num, &error);
+    o.filter = ask_rare; /* most of what a first search gives is refused */
+    return rtvi_flat_search(w->flat, NULL, w->vectors, 2, 3, &o, NULL, hits, num, &error);
+}
+
+static void failing_allocations(void **state) {
+    (void)state;
+    for (int which = 0; which < 4; which++) {
+        long failed = 0;
+        int passed = 0;
+        for (long fail_at = 1; !passed; fail_at++) {
+            world w;
+            int32_t status;
+            world_make(&w, 6, 400, 0, 3);
+            w.heap.fail_at = w.heap.calls + fail_at;
+            status = any_search(&w, which);
+            passed = w.heap.fail_at > w.heap.calls;
+            w.heap.fail_at = 0;
+            assert_int_equal(error.status, status);
+            if (status != RTV_OK) assert_int_equal(status, RTV_E_OUT_OF_MEMORY); /* it does without a table of ids */
+            failed += status != RTV_OK;
+            assert_int_equal(any_search(&w, which), RTV_OK);
+            world_free(&w); /* nothing is left */
+        }
+        assert_true(failed > 3);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(by_id),          cmocka_unit_test(blends),
         cmocka_unit_test(blends_refused), cmocka_unit_test(lists_and_bitmaps),
-        cmocka_unit_test(callers_filter), cmocka_unit_test(in_ranges),
+        cmocka_unit_test(callers_filter), cmocka_unit_test(callers_filter_of_many),
+        cmocka_unit_test(in_ranges),      cmocka_unit_test(failing_allocations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

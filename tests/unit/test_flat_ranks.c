@@ -92,7 +92,48 @@ static void small_galleries(void **state) {
     }
 }
 
-/* More than a block of queries and of rows. */
+/* Items that differ so little that no codes tell them apart, nor float32: canonical scores decide, and ids where these are equal. */
+static void nearly_the_same(void **state) {
+    static const float steps[] = {1e-3F, 1e-5F, 1e-6F, 2e-7F, 0};
+    (void)state;
+    for (size_t s = 0; s < 5; s++) {
+        uint64_t seed = 21 + s;
+        rtv_items items;
+        world w;
+        world_make(&w, 35, 150, 0, 20 + s);
+        rtvi_flat_destroy(w.flat);
+        for (size_t i = 0; i < w.count; i++)
+            for (size_t d = 0; d < w.dim; d++)
+                w.vectors[i * w.dim + d] = 0.2F * (float)(d % 3 + 1) * (1 + steps[s] * test_random_float(&seed)) * (i % 31 ? 1.0F : 1e-30F);
+        assert_int_equal(rtvi_flat_create(&w.env, (int32_t)w.dim, &w.flat, NULL), RTV_OK);
+        items = test_items(w.vectors);
+        items.ids = w.ids;
+        items.classes = w.classes;
+        items.predicted = w.predicted;
+        assert_int_equal(rtvi_flat_add(w.flat, &items, (int64_t)w.count, NULL), RTV_OK);
+        all_ways(&w, 3, 0);
+        world_free(&w);
+    }
+}
+
+/* More than a block of queries. */
+static void many_queries(void **state) {
+    world w;
+    rtvi_rank_queries own;
+    (void)state;
+    world_make(&w, 5, 1100, 0, 31);
+    own = (rtvi_rank_queries){(int64_t)w.count, w.vectors, w.classes, NULL, w.ids};
+    for (int32_t threads = 0; threads < 2; threads++) {
+        rtvi_ranks ranks = {0};
+        w.env.isa = threads ? rtvi_cpu_isa() : RTV_ISA_SCALAR;
+        assert_int_equal(rtvi_flat_ranks_among(w.flat, threads ? w.teams[1] : NULL, 0, NULL, NULL, &ranks, NULL), RTV_OK);
+        check(&w, &own, &ranks);
+        rtvi_ranks_destroy(w.flat, &ranks);
+    }
+    world_free(&w);
+}
+
+/* More than a panel of queries and a block of rows. */
 static void large_gallery(void **state) {
     world w;
     (void)state;
@@ -135,28 +176,33 @@ static void refused_and_cancelled(void **state) {
 }
 
 static void failing_allocations(void **state) {
-    world w;
-    int32_t status = RTV_E_OUT_OF_MEMORY;
     (void)state;
-    world_make(&w, 4, 50, 0, 3);
-    for (long fail_at = 1; status != RTV_OK; fail_at++) {
-        rtvi_ranks ranks = {0};
-        rtv_error error;
-        w.heap.fail_at = w.heap.calls + fail_at;
-        status = rtvi_flat_ranks_among(w.flat, NULL, 1, NULL, NULL, &ranks, &error);
-        w.heap.fail_at = 0;
-        assert_int_equal(error.status, status);
-        if (status != RTV_OK) assert_int_equal(status, RTV_E_OUT_OF_MEMORY);
-        rtvi_ranks_destroy(w.flat, &ranks);
-        assert_true(fail_at < 50);
+    for (int given = 0; given < 2; given++) {
+        world w;
+        int32_t status = RTV_E_OUT_OF_MEMORY;
+        world_make(&w, 4, 50, 0, 3);
+        for (long fail_at = 1; status != RTV_OK; fail_at++) {
+            const rtvi_rank_queries q = {7, w.vectors, w.classes, w.predicted, w.ids};
+            rtvi_ranks ranks = {0};
+            rtv_error error;
+            w.heap.fail_at = w.heap.calls + fail_at;
+            status = given ? rtvi_flat_ranks(w.flat, NULL, &q, NULL, NULL, &ranks, &error)
+                           : rtvi_flat_ranks_among(w.flat, NULL, 1, NULL, NULL, &ranks, &error);
+            w.heap.fail_at = 0;
+            assert_int_equal(error.status, status);
+            if (status != RTV_OK) assert_int_equal(status, RTV_E_OUT_OF_MEMORY);
+            rtvi_ranks_destroy(w.flat, &ranks);
+            assert_true(fail_at < 50);
+        }
+        world_free(&w);
     }
-    world_free(&w);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(small_galleries),       cmocka_unit_test(large_gallery),       cmocka_unit_test(large_gallery_of_ties),
-        cmocka_unit_test(refused_and_cancelled), cmocka_unit_test(failing_allocations),
+        cmocka_unit_test(small_galleries),     cmocka_unit_test(large_gallery), cmocka_unit_test(large_gallery_of_ties),
+        cmocka_unit_test(nearly_the_same),     cmocka_unit_test(many_queries),  cmocka_unit_test(refused_and_cancelled),
+        cmocka_unit_test(failing_allocations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,6 +4,7 @@
 
 #include "base/base_cpu.h"
 #include "index/flat_codes.h"
+#include "kernels/kernels_fine.h"
 #include "kernels/kernels_near.h"
 
 enum { MAX_DIM = 1536, NUM = 70, MAX_WIDTH = RTVI_COARSE_WIDTH };
@@ -218,10 +219,56 @@ static void near_scores(void **state) {
     }
 }
 
+/* 16-bit codes: the same bytes and scores in every form, sums that do not overflow, and bounds that hold, in most cases much closer ones.
+ */
+static void fine_scores(void **state) {
+    static const int32_t isas[] = {RTV_ISA_AVX2, RTV_ISA_AVX512, RTV_ISA_AVX512_VNNI};
+    static _Alignas(64) uint8_t fine[RTVI_FINE_OTHERS + 1][RTVI_FINE_HEAD + 2 * MAX_DIM + 64], same[sizeof fine[0]];
+    size_t closer = 0, looked = 0;
+    float rest[RTVI_FINE_OTHERS + 1];
+    (void)state;
+    for (size_t round = 0; round < 400; round++) {
+        const size_t dim = round % 7 ? 1 + round * 3 : MAX_DIM, count = 1 + round % RTVI_FINE_OTHERS;
+        const void *others[RTVI_FINE_OTHERS];
+        float expected[RTVI_FINE_OTHERS], got[RTVI_FINE_OTHERS], length_slope, rest_slope;
+        if (dim > MAX_DIM) continue;
+        fill(round + 1, dim);
+        for (size_t r = 0; r <= count; r++) {
+            const float *x = r < count ? vectors[r] : queries[round % 2];
+            const rtvi_coarse_head *head = (const rtvi_coarse_head *)(const void *)record;
+            rtvi_codes_encode(RTV_ISA_ANY, x, 1, dim, record);
+            rest[r] = head->rest;
+            memset(fine[r], 0, sizeof fine[r]);
+            memset(same, 0, sizeof same);
+            rtvi_fine_select_encode(RTV_ISA_SCALAR)(x, dim, head->length + head->rest, fine[r]);
+            for (size_t i = 0; i < 3 && isas[i] <= rtvi_cpu_isa(); i++) {
+                rtvi_fine_select_encode(isas[i])(x, dim, head->length + head->rest, same);
+                assert_memory_equal(same, fine[r], rtvi_fine_size(dim));
+            }
+            if (r < count) others[r] = fine[r];
+        }
+        rtvi_fine_select_scores(RTV_ISA_SCALAR)(fine[count], others, count, dim, expected);
+        for (size_t i = 0; i < 3 && isas[i] <= rtvi_cpu_isa(); i++) {
+            rtvi_fine_select_scores(isas[i])(fine[count], others, count, dim, got);
+            for (size_t r = 0; r < count; r++) assert_int_equal(test_bits(got[r]), test_bits(expected[r]));
+        }
+        rtvi_coarse_slopes((const rtvi_coarse_head *)(const void *)fine[count], &length_slope, &rest_slope);
+        for (size_t r = 0; r < count; r++) {
+            const rtvi_coarse_head *head = (const rtvi_coarse_head *)(const void *)fine[r];
+            const float slack = rtvi_coarse_slack(head, length_slope, rest_slope);
+            const float exact = test_canonical_dot(queries[round % 2], vectors[r], dim);
+            assert_false(exact > expected[r] + slack || exact < expected[r] - slack);
+            looked++;
+            closer += head->rest < rest[r] / 10;
+        }
+    }
+    assert_true(closer * 4 > looked); /* the others are described well by 8 bits, or by none */
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_forms_and_bounds), cmocka_unit_test(extreme_codes), cmocka_unit_test(records_are_the_same_everywhere),
-        cmocka_unit_test(lies_are_seen),        cmocka_unit_test(near_scores),
+        cmocka_unit_test(lies_are_seen),        cmocka_unit_test(near_scores),   cmocka_unit_test(fine_scores),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,8 +1,10 @@
 """Ten threads at once: right answers, flat memory."""
 
 import gc
+import itertools
 import os
 import threading
+import time
 import unittest
 
 import numpy as np
@@ -12,6 +14,7 @@ from libretrieve import Index, Searcher
 
 THREADS = 10
 ROUNDS = 20 if support.SANITIZED else 40
+SECONDS = 10 if "RTV_TEST_FULL" in os.environ else 2
 
 
 def resident():
@@ -68,10 +71,15 @@ class Threads(support.TestCase):
         remaining = len(index)
         again = Searcher(model, index)
 
+        until = time.monotonic() + SECONDS
+
         def read(number):
-            for i in range(ROUNDS):
-                at = (number + i) % len(paths)
+            for i in itertools.count(number):
+                at = i % len(paths)
                 np.testing.assert_array_equal(again.search(paths[at], 4).ids[0], expected.ids[at])
+                np.testing.assert_array_equal(model.embed(paths[at])[0], want[at])
+                if i >= number + ROUNDS and time.monotonic() > until:
+                    break
 
         run_threads(read)
         gc.collect()
