@@ -126,8 +126,8 @@ static int reduce(reducing *work, const char *target) {
         rtv_index_reduction_get(work->reduced, &work->reduction, NULL);
         if (work->info[0].has_classes) code = measure(work, work->reduced, "evaluating after", &work->recall[1]);
         rtv_index_free(work->reduced);
-        code = files_take_place(path, target, code);
     }
+    code = files_take_place(path, target, code);
     free(path);
     return code;
 }
