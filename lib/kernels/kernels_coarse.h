@@ -6,6 +6,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* At the end of a target attribute. clang does not know the word, and would leave out the whole attribute. */
+#if defined(__clang__)
+#define RTVI_WIDE
+#else
+#define RTVI_WIDE ",prefer-vector-width=512"
+#endif
+
 /* What is known of a vector x: scale * code[] is near it. The codes, int8 from -127 to 127, follow the head, with zeros up to the next
  * multiple of 16; together they are a record, little-endian. Infinite length and rest say that the codes tell nothing, which is always
  * right. */

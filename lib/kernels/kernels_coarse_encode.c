@@ -145,12 +145,7 @@ static void encode_fine_c(const float *x, size_t dim, float length, void *record
 
 #if defined(__x86_64__)
 #define AVX2 __attribute__((target("avx2")))
-#if defined(__clang__)
-#define WIDE
-#else
-#define WIDE ",prefer-vector-width=512" /* clang does not know it, and would leave out the whole attribute */
-#endif
-#define AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq" WIDE)))
+#define AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq" RTVI_WIDE)))
 
 AVX2 static void encode_avx2(const float *x, size_t dim, int32_t levels, void *record) { encode(x, dim, levels, record); }
 AVX2 static void encode_fine_avx2(const float *x, size_t dim, float length, void *record) { encode_fine(x, dim, length, record); }

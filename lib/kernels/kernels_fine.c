@@ -48,15 +48,16 @@ __attribute__((target("avx2"))) static void scores_avx2(const void *record, cons
     scores_any(record, others, count, dim, scores);
 }
 
-__attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,prefer-vector-width=512"))) static void scores_avx512(const void *record,
-                                                                                                                const void *const *others,
-                                                                                                                size_t count, size_t dim,
-                                                                                                                float *scores) {
+__attribute__((target("avx512f,avx512bw,avx512vl,avx512dq" RTVI_WIDE))) static void scores_avx512(const void *record,
+                                                                                                  const void *const *others, size_t count,
+                                                                                                  size_t dim, float *scores) {
     scores_any(record, others, count, dim, scores);
 }
 
-__attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,prefer-vector-width=512"))) static void scores_vnni(
-    const void *record, const void *const *others, size_t count, size_t dim, float *scores) {
+__attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni" RTVI_WIDE))) static void scores_vnni(const void *record,
+                                                                                                           const void *const *others,
+                                                                                                           size_t count, size_t dim,
+                                                                                                           float *scores) {
     scores_any(record, others, count, dim, scores);
 }
 #endif
