@@ -123,7 +123,7 @@ static int reduce(reducing *work, const char *target) {
     int code = make(work, path);
     if (code == STATUS_OK) {
         rtv_index_info_get(work->reduced, &work->info[1], NULL);
-        rtv_index_reduction_get(work->reduced, &work->reduction, NULL);
+        rtv_reduction_info_get(work->reduced, &work->reduction, NULL);
         if (work->info[0].has_classes) code = measure(work, work->reduced, "evaluating after", &work->recall[1]);
         rtv_index_free(work->reduced);
     }
@@ -191,6 +191,8 @@ static int reduce_all(reducing *work) {
     const arguments *args = work->args;
     int code = read_options(work);
     if (code == STATUS_OK) code = output_check(args->values[OPT_OUTPUT], OUTPUT_REGULAR);
+    if (code == STATUS_OK) code = output_check_input(args->values[OPT_OUTPUT], args->positional[0]);
+    if (code == STATUS_OK) code = output_check_index(args->values[OPT_OUTPUT]);
     if (code == STATUS_OK) code = session_open_runtime(&work->session, args, OPT_THREADS);
     if (code == STATUS_OK) code = open_index(work, args->positional[0], &work->index);
     if (code == STATUS_OK && args->values[OPT_LIKE]) code = open_index(work, args->values[OPT_LIKE], &work->like);
