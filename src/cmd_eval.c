@@ -60,26 +60,6 @@ typedef struct evaluating {
     eval_report report;
 } evaluating;
 
-/* "1,10,100" into how->ks. */
-static int read_ks(evaluating *work) {
-    const char *text = work->args->values[OPT_K], *at = text;
-    int32_t count = 0;
-    if (!text) return STATUS_OK;
-    for (;; at++) {
-        char *end = NULL;
-        const long long k = *at >= '0' && *at <= '9' ? strtoll(at, &end, 10) : 0;
-        if (k < 1 || k > 1000000000 || (*end && *end != ',') || count == RTV_EVALUATION_KS_MAX || (count > 0 && k <= work->ks[count - 1]))
-            return usage_error(work->args, "--k: got \"%s\", expected up to %d ascending numbers, as in 1,10,100", text,
-                               RTV_EVALUATION_KS_MAX);
-        work->ks[count++] = k;
-        at = end;
-        if (!*at) break;
-    }
-    work->how.ks = work->ks;
-    work->how.num_ks = count;
-    return STATUS_OK;
-}
-
 static int read_rates(evaluating *work) {
     const arguments *args = work->args;
     int64_t score_queries = work->how.score_queries, samples = work->how.bootstrap_samples, seed = 1;
@@ -98,14 +78,19 @@ static int read_rates(evaluating *work) {
 
 static int read_options(evaluating *work) {
     const arguments *args = work->args;
+    int64_t count = 0;
     int code;
     rtv_evaluation_options_init(&work->how);
     work->report.false_accept_rate = 0.01;
     work->report.calibrated = -1;
-    code = read_ks(work);
+    code = options_rising(args, OPT_K, work->ks, RTV_EVALUATION_KS_MAX, &count);
     if (code == STATUS_OK) code = read_rates(work);
     if (code == STATUS_OK && args->values[OPT_JSON] && args->values[OPT_TABLE])
         code = usage_error(args, "--json and --table exclude each other");
+    if (count > 0) {
+        work->how.ks = work->ks;
+        work->how.num_ks = count;
+    }
     work->how.predicted = args->values[OPT_PREDICTED] != NULL;
     work->how.accept = args->values[OPT_FOREIGN] ? RTV_ACCEPT_ANY : RTV_ACCEPT_OWN;
     work->how.progress = progress_callback;

@@ -1,13 +1,12 @@
 /* cmd_import.c - retrieve import: vectors of another program into an index file. */
 #include <errno.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "class_list.h"
 #include "commands.h"
+#include "files.h"
 #include "lines.h"
 #include "output.h"
 #include "text.h"
@@ -92,22 +91,15 @@ static int fill_index(importing *work) {
 
 /* Into a file beside the target, which takes its place when it is complete. */
 static int build(importing *work, const char *target) {
-    char *path = format_text("%s.tmp.%ld", target, (long)getpid());
+    char *path = files_beside(target);
     int code;
-    interrupt_removes(path);
     interrupt_watch();
     code = make_index(work, path);
     if (code == STATUS_OK) {
         code = fill_index(work);
         rtv_index_free(work->index);
-        if (code == STATUS_OK) interrupt_removes(NULL);
-        if (code == STATUS_OK && rename(path, target) != 0) {
-            message_for_file(target, strerror(errno));
-            code = STATUS_ERROR;
-        }
-        if (code != STATUS_OK) unlink(path);
     }
-    interrupt_removes(NULL);
+    code = files_take_place(path, target, code);
     free(path);
     return code;
 }

@@ -24,7 +24,10 @@ static void print_text(const rtv_index_info *info, int64_t file_bytes) {
     short_text a, b;
     table_begin(&t, "ll");
     table_add_pair(&t, "items", "%s", text_count(&a, info->count));
-    table_add_pair(&t, "dimensions", "%" PRId32, info->dim);
+    if (info->kept_dim < info->dim)
+        table_add_pair(&t, "dimensions", "%" PRId32 ", reduced to %" PRId32, info->dim, info->kept_dim);
+    else
+        table_add_pair(&t, "dimensions", "%" PRId32, info->dim);
     if (info->has_classes) table_add_pair(&t, "classes", "%s, from folder names", text_count(&a, info->num_classes));
     if (info->has_predicted && info->num_predicted > 0)
         table_add_pair(&t, "predicted", "%s classes that the model tells apart", text_count(&a, info->num_predicted));
@@ -47,6 +50,7 @@ static void print_json(const rtv_index_info *info, int64_t file_bytes) {
     cJSON *object = cJSON_CreateObject();
     cJSON_AddNumberToObject(object, "items", (double)info->count);
     cJSON_AddNumberToObject(object, "dimensions", info->dim);
+    cJSON_AddNumberToObject(object, "kept_dimensions", info->kept_dim);
     cJSON_AddNumberToObject(object, "classes", (double)info->num_classes);
     cJSON_AddNumberToObject(object, "predicted_classes", (double)info->num_predicted);
     cJSON_AddBoolToObject(object, "has_classes", info->has_classes);

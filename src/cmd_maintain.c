@@ -43,22 +43,29 @@ const command command_verify = {
     .run = run_verify,
 };
 
-static int run_compact(const arguments *args) {
-    const char *path = args->positional[0];
+/* A job on an index file that is open for writing. */
+static int change(const arguments *args, int (*job)(rtv_index *index, const arguments *args)) {
     rtv_index *index = NULL;
+    rtv_error error;
+    int code;
+    if (rtv_index_open_writable(args->positional[0], NULL, &index, &error) != RTV_OK) return fail(NULL, &error);
+    code = job(index, args);
+    rtv_index_free(index);
+    return code;
+}
+
+static int compact(rtv_index *index, const arguments *args) {
     rtv_index_info before, after;
     rtv_error error;
     short_text a, b;
-    int code = STATUS_OK;
-    if (rtv_index_open_writable(path, NULL, &index, &error) != RTV_OK) return fail(NULL, &error);
     read_info(index, &before);
-    if (rtv_index_compact(index, &error) != RTV_OK) code = fail(NULL, &error);
+    if (rtv_index_compact(index, &error) != RTV_OK) return fail(NULL, &error);
     read_info(index, &after);
-    rtv_index_free(index);
-    if (code == STATUS_OK)
-        note("%s: %s, before %s", path, text_bytes(&a, (double)after.file_bytes), text_bytes(&b, (double)before.file_bytes));
-    return code;
+    note("%s: %s, before %s", args->positional[0], text_bytes(&a, (double)after.file_bytes), text_bytes(&b, (double)before.file_bytes));
+    return STATUS_OK;
 }
+
+static int run_compact(const arguments *args) { return change(args, compact); }
 
 const command command_compact = {
     .name = "compact",
@@ -84,21 +91,21 @@ static int remove_key(rtv_index *index, const char *key, int *found) {
     return status == RTV_E_NOT_FOUND ? STATUS_OK : fail(NULL, &error);
 }
 
-static int run_remove(const arguments *args) {
-    rtv_index *index = NULL;
+static int remove_keys(rtv_index *index, const arguments *args) {
     rtv_error error;
-    int code = STATUS_OK, missing = 0;
-    if (rtv_index_open_writable(args->positional[0], NULL, &index, &error) != RTV_OK) return fail(NULL, &error);
-    for (int i = 1; i < args->count && code == STATUS_OK; i++) {
+    int missing = 0;
+    for (int i = 1; i < args->count; i++) {
         int found;
-        code = remove_key(index, args->positional[i], &found);
-        if (code == STATUS_OK && !found) message_for_file(args->positional[i], "is not in the index");
+        const int code = remove_key(index, args->positional[i], &found);
+        if (code != STATUS_OK) return code;
+        if (!found) message_for_file(args->positional[i], "is not in the index");
         missing += !found;
     }
-    if (code == STATUS_OK && rtv_index_commit(index, &error) != RTV_OK) code = fail(NULL, &error);
-    rtv_index_free(index);
-    return code == STATUS_OK && missing > 0 ? STATUS_PARTIAL : code;
+    if (rtv_index_commit(index, &error) != RTV_OK) return fail(NULL, &error);
+    return missing > 0 ? STATUS_PARTIAL : STATUS_OK;
 }
+
+static int run_remove(const arguments *args) { return change(args, remove_keys); }
 
 const command command_remove = {
     .name = "remove",

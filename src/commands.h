@@ -16,6 +16,7 @@ extern const command command_export;
 extern const command command_verify;
 extern const command command_compact;
 extern const command command_remove;
+extern const command command_reduce;
 extern const command command_bench;
 extern const command command_quantize;
 extern const command command_compare;

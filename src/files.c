@@ -8,6 +8,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "program.h"
 #include "text.h"
@@ -154,4 +155,20 @@ char *files_folder_name(const char *path) {
     if (*name && strcmp(name, ".") != 0 && strcmp(name, "..") != 0 && text_is_clean(name)) return name;
     free(name);
     return NULL;
+}
+
+char *files_beside(const char *target) {
+    char *path = format_text("%s.tmp.%ld", target, (long)getpid());
+    interrupt_removes(path);
+    return path;
+}
+
+int files_take_place(const char *beside, const char *target, int code) {
+    if (code == STATUS_OK && rename(beside, target) != 0) {
+        message_for_file(target, strerror(errno));
+        code = STATUS_ERROR;
+    }
+    if (code != STATUS_OK) unlink(beside);
+    interrupt_removes(NULL);
+    return code;
 }

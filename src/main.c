@@ -9,10 +9,10 @@
 #include "commands.h"
 #include "text.h"
 
-static const command *const commands[] = {&command_index,  &command_search,  &command_eval,          &command_info,
-                                          &command_import, &command_export,  &command_verify,        &command_compact,
-                                          &command_remove, &command_embed,   &command_model_convert, &command_model_info,
-                                          &command_bench,  &command_compare, &command_quantize};
+static const command *const commands[] = {&command_index,      &command_search, &command_eval,    &command_info,
+                                          &command_import,     &command_export, &command_verify,  &command_compact,
+                                          &command_remove,     &command_reduce, &command_embed,   &command_model_convert,
+                                          &command_model_info, &command_bench,  &command_compare, &command_quantize};
 enum { NUM_COMMANDS = sizeof commands / sizeof *commands };
 
 static void print_overview(FILE *stream) {

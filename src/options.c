@@ -169,6 +169,24 @@ int options_number(const arguments *args, size_t option, double *value) {
     return STATUS_OK;
 }
 
+int options_rising(const arguments *args, size_t option, int64_t *values, int64_t capacity, int64_t *count) {
+    const char *text = args->values[option];
+    int64_t found = 0;
+    if (!text) return STATUS_OK;
+    for (const char *at = text;; at++) {
+        char *end = NULL;
+        const long long value = *at >= '0' && *at <= '9' ? strtoll(at, &end, 10) : 0;
+        if (value < 1 || value > 1000000000 || (*end && *end != ',') || found == capacity || (found > 0 && value <= values[found - 1]))
+            return usage_error(args, "--%s: got \"%s\", expected up to %d ascending numbers, as in 1,10,100",
+                               args->command->options[option].name, text, (int)capacity);
+        values[found++] = value;
+        at = end;
+        if (!*at) break;
+    }
+    *count = found;
+    return STATUS_OK;
+}
+
 int options_choice(const arguments *args, size_t option, const char *const *words, int *choice) {
     const char *text = args->values[option];
     char expected[200] = "";

@@ -48,6 +48,8 @@ int options_parse(const command *cmd, int argc, char **argv, arguments *out, int
 /* Reads a whole number or a number; untouched when the option was not given. Returns STATUS_OK or STATUS_USAGE after a message. */
 int options_integer(const arguments *args, size_t option, int64_t least, int64_t most, int64_t *value);
 int options_number(const arguments *args, size_t option, double *value);
+/* "1,10,100" into values[*count], at most capacity of them; untouched when the option was not given. */
+int options_rising(const arguments *args, size_t option, int64_t *values, int64_t capacity, int64_t *count);
 /* The place of the value among NULL-terminated words, in *choice. */
 int options_choice(const arguments *args, size_t option, const char *const *words, int *choice);
 int usage_error(const arguments *args, const char *format, ...) PRINTF_LIKE(2, 3);

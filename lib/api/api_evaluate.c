@@ -58,17 +58,53 @@ static int32_t check_pair(const rtvi_evaluating *work) {
     if (gallery.dim != queries.dim)
         return rtvi_error_set(work->error, RTV_E_MISMATCH, "evaluate: dimension of the queries: got %d, expected %d, the gallery's",
                               (int)queries.dim, (int)gallery.dim);
+    if (work->queries != work->gallery) {
+        const int32_t status = rtvi_flat_check_reduction(work->gallery->flat, work->queries->flat, "evaluate: queries", work->error);
+        if (status != RTV_OK) return status;
+    }
     if (work->o.accept == RTV_ACCEPT_ANY || strcmp(gallery.fingerprint, queries.fingerprint) == 0) return RTV_OK;
     return rtvi_error_set(work->error, RTV_E_MISMATCH,
                           "evaluate: the queries were made with model \"%s\" (%.16s), expected \"%s\" (%.16s); RTV_ACCEPT_ANY accepts it",
                           queries.model_name, queries.fingerprint, gallery.model_name, gallery.fingerprint);
 }
 
+/* What both hold now; what happens to the indexes from here on does not show. */
+static int32_t take_views(rtvi_evaluating *work) {
+    int32_t status = rtvi_flat_view(work->gallery->flat, &work->in, work->error);
+    if (status != RTV_OK) return status;
+    if (work->queries == work->gallery)
+        work->from = work->in;
+    else
+        status = rtvi_flat_view(work->queries->flat, &work->from, work->error);
+    return status;
+}
+
+static void drop_views(rtvi_evaluating *work) {
+    if (work->from != work->in) rtvi_flat_destroy(work->from);
+    rtvi_flat_destroy(work->in);
+}
+
+int32_t rtvi_evaluating_vectors(const rtvi_evaluating *work, const int64_t *ids, int64_t count, float *vectors) {
+    const rtvi_env *env = &work->e->runtime->env;
+    rtv_index_info info;
+    float *given;
+    int32_t status;
+    if (!rtvi_flat_would_reduce(work->gallery->flat, work->queries->flat))
+        return rtvi_flat_vectors(work->from, ids, count, vectors, work->error);
+    rtvi_flat_info(work->from, &info);
+    given = rtvi_alloc(env, (size_t)count, (size_t)info.dim * sizeof *given);
+    if (!given) return rtvi_error_out_of_memory(work->error, "evaluate", (size_t)count * (size_t)info.dim * sizeof *given);
+    status = rtvi_flat_vectors(work->from, ids, count, given, work->error);
+    if (status == RTV_OK) status = rtvi_flat_project(work->gallery->flat, work->gallery->runtime->team, given, count, vectors, work->error);
+    rtvi_free(env, given);
+    return status;
+}
+
 /* --- classes ------------------------------------------------------------------------------------------------------------------------ */
 
 /* The gallery's number for a class of the queries; -2 - its own number when the gallery has none of its name. */
 static int32_t translate(const rtvi_evaluating *work, int32_t class_id, char **name, size_t *capacity, int32_t *translated) {
-    rtvi_flat *from = work->queries->flat, *to = work->gallery->flat;
+    rtvi_flat *from = work->from, *to = work->in;
     const rtvi_env *env = &work->e->runtime->env;
     uint64_t size = 0;
     void *block = *name;
@@ -91,8 +127,8 @@ static int32_t translate_all(rtvi_evaluating *work) {
     char *name = NULL;
     size_t capacity = 0;
     int32_t last = -1, known = -1, status = RTV_OK;
-    rtvi_flat_info(work->gallery->flat, &info);
-    if (work->queries == work->gallery || info.num_classes == 0) return RTV_OK;
+    rtvi_flat_info(work->in, &info);
+    if (work->from == work->in || info.num_classes == 0) return RTV_OK;
     for (int64_t i = 0; i < asked->count && status == RTV_OK; i++) {
         if (asked->classes[i] != last) status = translate(work, last = asked->classes[i], &name, &capacity, &known);
         asked->classes[i] = known;
@@ -143,8 +179,8 @@ static int32_t sort_items(rtvi_evaluating *work) {
 
 static int32_t gather(rtvi_evaluating *work) {
     rtv_evaluation_info *info = &work->e->info;
-    int32_t status = rtvi_flat_labels_copy(work->gallery->flat, &work->items, work->error);
-    if (status == RTV_OK) status = rtvi_flat_labels_copy(work->queries->flat, &work->asked, work->error);
+    int32_t status = rtvi_flat_labels_copy(work->in, &work->items, work->error);
+    if (status == RTV_OK) status = rtvi_flat_labels_copy(work->from, &work->asked, work->error);
     if (status != RTV_OK) return status;
     info->num_gallery = work->items.count;
     info->num_unlabelled = work->asked.count;
@@ -196,6 +232,7 @@ static int32_t tabulate(rtvi_evaluating *work) {
 static int32_t evaluate(rtvi_evaluating *work) {
     int32_t status = check_options(&work->o, work->error);
     if (status == RTV_OK) status = check_pair(work);
+    if (status == RTV_OK) status = take_views(work);
     if (status == RTV_OK) status = gather(work);
     if (status == RTV_OK) status = reserve(work);
     if (status == RTV_OK) status = rtvi_evaluating_rank(work);
@@ -206,6 +243,7 @@ static int32_t evaluate(rtvi_evaluating *work) {
     rtvi_free(&work->e->runtime->env, work->by_class);
     rtvi_free(&work->e->runtime->env, work->rows);
     rtvi_free(&work->e->runtime->env, work->first_other);
+    drop_views(work);
     return status;
 }
 

@@ -42,13 +42,11 @@ static int32_t rank_among(rtvi_evaluating *work) {
     rtvi_ranks ranks;
     int32_t status;
     memset(&ranks, 0, sizeof ranks);
-    status = rtvi_flat_ranks_among(work->gallery->flat, work->gallery->runtime->team, work->o.predicted,
+    status = rtvi_flat_ranks_among(work->in, work->gallery->runtime->team, work->o.predicted,
                                    work->o.progress ? rtvi_evaluating_progress : NULL, work, &ranks, work->error);
-    if (status == RTV_OK && (ranks.count != items->count || memcmp(ranks.ids, items->ids, (size_t)items->count * sizeof *ranks.ids) != 0))
-        status = rtvi_error_set(work->error, RTV_E_STATE, "evaluate: the index was changed while it was evaluated");
     for (int64_t n = 0, i = 0; status == RTV_OK && n < items->count; n++)
         if (items->classes[n] >= 0) take_query(work, &ranks, i++, n);
-    rtvi_ranks_destroy(work->gallery->flat, &ranks);
+    rtvi_ranks_destroy(work->in, &ranks);
     return status;
 }
 
@@ -91,14 +89,14 @@ static int32_t rank_some(rtvi_evaluating *work, int64_t i, int64_t count, float 
                                  .predicted = work->o.predicted ? asked->predicted + i : NULL,
                                  .exclude = work->e->info.leave_one_out ? asked->ids + i : NULL};
     rtvi_ranks ranks;
-    int32_t status = rtvi_flat_vectors(work->queries->flat, asked->ids + i, count, vectors, work->error);
+    int32_t status = rtvi_evaluating_vectors(work, asked->ids + i, count, vectors);
     if (status != RTV_OK) return status;
     memset(&ranks, 0, sizeof ranks);
     work->part = count;
-    status = rtvi_flat_ranks(work->gallery->flat, work->gallery->runtime->team, &queries,
-                             work->o.progress ? rtvi_evaluating_progress : NULL, work, &ranks, work->error);
+    status = rtvi_flat_ranks(work->in, work->gallery->runtime->team, &queries, work->o.progress ? rtvi_evaluating_progress : NULL, work,
+                             &ranks, work->error);
     for (int64_t n = 0; status == RTV_OK && n < count; n++) take_query(work, &ranks, i + n, n);
-    rtvi_ranks_destroy(work->gallery->flat, &ranks);
+    rtvi_ranks_destroy(work->in, &ranks);
     work->done += count;
     return status;
 }
@@ -109,9 +107,9 @@ static int32_t rank_in_parts(rtvi_evaluating *work) {
     rtv_index_info info;
     int32_t status = RTV_OK;
     float *vectors;
-    rtvi_flat_info(work->gallery->flat, &info);
-    vectors = rtvi_alloc(env, (size_t)most, (size_t)info.dim * sizeof *vectors);
-    if (!vectors) return rtvi_error_out_of_memory(work->error, "evaluate", (size_t)most * (size_t)info.dim * sizeof *vectors);
+    rtvi_flat_info(work->in, &info);
+    vectors = rtvi_alloc(env, (size_t)most, (size_t)info.kept_dim * sizeof *vectors);
+    if (!vectors) return rtvi_error_out_of_memory(work->error, "evaluate", (size_t)most * (size_t)info.kept_dim * sizeof *vectors);
     for (int64_t i = 0, count; i < work->asked.count && status == RTV_OK; i += count) {
         count = fitting(work, i);
         status = rank_some(work, i, count, vectors);

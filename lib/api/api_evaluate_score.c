@@ -77,7 +77,7 @@ static int32_t search(sampled *s, int64_t first, int64_t count, int64_t k, int32
     rtv_search_options_init(&o);
     o.class_id = class_id;
     o.exclude_ids = work->e->info.leave_one_out ? s->ids + first : NULL;
-    return rtvi_flat_search(work->gallery->flat, work->gallery->runtime->team, s->vectors + (size_t)first * s->dim, count, k, &o,
+    return rtvi_flat_search(work->in, work->gallery->runtime->team, s->vectors + (size_t)first * s->dim, count, k, &o,
                             work->o.predicted ? s->predicted + first : NULL, hits, s->num_hits + first, work->error);
 }
 
@@ -130,8 +130,7 @@ static int32_t ask_pairs(sampled *s) {
     rtvi_evaluating *work = s->work;
     int32_t status;
     for (int64_t n = 0; n < s->count; n++) draw_pairs(s, s->at[n], s->pairs + n * 2 * s->each);
-    status = rtvi_flat_scores(work->gallery->flat, work->gallery->runtime->team, s->vectors, s->count, s->pairs, 2 * s->each, s->scores,
-                              work->error);
+    status = rtvi_flat_scores(work->in, work->gallery->runtime->team, s->vectors, s->count, s->pairs, 2 * s->each, s->scores, work->error);
     for (int64_t n = 0; n < s->count && status == RTV_OK; n++) {
         const float *scores = s->scores + n * 2 * s->each;
         for (int64_t p = 0; p < s->each; p++) {
@@ -151,7 +150,7 @@ static int32_t ask(sampled *s) {
         s->ids[n] = work->asked.ids[s->at[n]];
         s->predicted[n] = work->asked.predicted[s->at[n]];
     }
-    status = rtvi_flat_vectors(work->queries->flat, s->ids, s->count, s->vectors, work->error);
+    status = rtvi_evaluating_vectors(work, s->ids, s->count, s->vectors);
     if (status == RTV_OK) status = ask_others(s);
     if (status == RTV_OK) status = ask_pairs(s);
     work->part = s->count;
@@ -199,8 +198,8 @@ int32_t rtvi_evaluating_score(rtvi_evaluating *work) {
     rtv_index_info info;
     int32_t status = RTV_OK;
     if (s.all == 0) return RTV_OK;
-    rtvi_flat_info(work->gallery->flat, &info);
-    s.dim = (size_t)info.dim;
+    rtvi_flat_info(work->in, &info);
+    s.dim = (size_t)info.kept_dim;
     s.each = PAIRS_MOST / s.all < PAIRS_EACH ? PAIRS_MOST / s.all : PAIRS_EACH;
     if (s.each == 0) s.each = 1;
     if (!reserve(&s, env)) status = rtvi_error_out_of_memory(work->error, "evaluate", (size_t)s.all * PAIRS_EACH * sizeof(float));

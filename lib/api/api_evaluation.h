@@ -20,6 +20,7 @@ struct rtv_evaluation {
 typedef struct rtvi_evaluating {
     rtv_evaluation *e;
     rtv_index *gallery, *queries; /* queries is the gallery itself in leave-one-out */
+    rtvi_flat *in, *from;         /* one state of each, which does not change; the same when the indexes are */
     rtv_evaluation_options o;
     rtvi_flat_labels items;   /* of the gallery */
     rtvi_flat_labels asked;   /* the queries: items of queries that have a class, in the gallery's numbers */
@@ -34,6 +35,8 @@ typedef struct rtvi_evaluating {
 int32_t rtvi_evaluating_progress(void *user, int64_t done, int64_t total);
 /* The items of a class: by_class[*first] and on. Returns how many; 0 for a negative class. */
 int64_t rtvi_evaluating_members(const rtvi_evaluating *work, int32_t class_id, int64_t *first);
+/* vectors[count][kept_dim of the gallery] of items of the queries, in the gallery's form. */
+int32_t rtvi_evaluating_vectors(const rtvi_evaluating *work, const int64_t *ids, int64_t count, float *vectors);
 /* Metrics of every query into rows, results and first_other. */
 int32_t rtvi_evaluating_rank(rtvi_evaluating *work);
 /* Scores of the drawn queries. */

@@ -51,6 +51,8 @@ int32_t rtvi_api_text(const char *text, char *to, uint64_t capacity, uint64_t *s
 /* One more reference. */
 void rtvi_model_retain(rtv_model *model);
 void rtvi_index_retain(rtv_index *index);
+/* A handle of flat, which is taken over (also on failure), as is, on success, the reference to the runtime. */
+int32_t rtvi_index_wrap(rtv_runtime *runtime, rtvi_flat *flat, rtv_index **index, rtv_error *error);
 /* What every call on an index asks first: after a fork or on a lane it might wait for ever. */
 int32_t rtvi_index_check(const rtv_index *index, rtv_error *error);
 /* given, or a new runtime with the defaults; either way *runtime is a reference of the caller's own, for rtv_runtime_free. */
@@ -76,6 +78,14 @@ int32_t rtvi_api_rows(void *array, int64_t capacity, int64_t *count, const void 
     rtv_error rtvi_own_error;                \
     if (!(error)) (error) = &rtvi_own_error; \
     rtvi_error_clear(error)
+
+/* The same for a call on an index. */
+#define RTVI_ENTER_INDEX(index, error)                                        \
+    RTVI_ENTER(error);                                                        \
+    do {                                                                      \
+        const int32_t rtvi_check_status = rtvi_index_check((index), (error)); \
+        if (rtvi_check_status != RTV_OK) return rtvi_check_status;            \
+    } while (0)
 
 #define RTVI_REQUIRE(condition, error, what)                                                    \
     do {                                                                                        \

@@ -4,8 +4,7 @@
 
 #include "api/api_handles.h"
 
-/* Takes the runtime's reference over when flat is there. */
-static int32_t wrap(rtv_runtime *runtime, rtvi_flat *flat, rtv_index **out, rtv_error *error) {
+int32_t rtvi_index_wrap(rtv_runtime *runtime, rtvi_flat *flat, rtv_index **out, rtv_error *error) {
     rtv_index *index = rtvi_alloc_zero(&runtime->env, 1, sizeof *index);
     if (!index) {
         rtvi_flat_destroy(flat);
@@ -44,7 +43,7 @@ static int32_t make(const rtv_index_options *options, const rtv_model_info *mode
     if (status != RTV_OK) return status;
     rtvi_flat_set_model(flat, model->fingerprint, model->name);
     if (path) status = rtvi_flat_attach(flat, &rtvi_io_system, path, error);
-    if (status == RTV_OK) return wrap(runtime, flat, index, error);
+    if (status == RTV_OK) return rtvi_index_wrap(runtime, flat, index, error);
     rtvi_flat_destroy(flat);
     return status;
 }
@@ -105,55 +104,53 @@ int32_t rtv_index_create_for_model(const rtv_model *model, rtv_runtime *runtime,
     return create(&options, NULL, runtime, index, error);
 }
 
-static int32_t open_source(rtv_runtime *runtime, rtvi_source *source, rtv_index **index, rtv_error *error) {
-    rtvi_flat *flat = NULL;
-    int32_t status = rtvi_flat_read(&runtime->env, source, &flat, error);
-    return status == RTV_OK ? wrap(runtime, flat, index, error) : status;
-}
+/* Where an index is read from: a file, for reading or for writing, or bytes. */
+typedef struct origin {
+    const char *path;
+    int writable;
+    const void *data;
+    uint64_t size_bytes;
+} origin;
 
-int32_t rtv_index_open(const char *path, rtv_runtime *given, rtv_index **index, rtv_error *error) {
-    rtv_runtime *runtime;
+static int32_t read_origin(const rtvi_env *env, const origin *from, rtvi_flat **flat, rtv_error *error) {
     rtvi_source source;
     int32_t status;
-    RTVI_ENTER(error);
-    RTVI_REQUIRE(path, error, "path is NULL");
-    RTVI_REQUIRE(index, error, "index is NULL");
-    status = begin(given, &runtime, error);
+    if (from->writable) return rtvi_flat_open(env, &rtvi_io_system, from->path, flat, error);
+    status = from->path ? rtvi_source_open(env, "index", from->path, &source, error)
+                        : rtvi_source_from_memory(env, "index", from->data, from->size_bytes, 0, &source, error);
+    return status == RTV_OK ? rtvi_flat_read(env, &source, flat, error) : status;
+}
+
+static int32_t open_from(const origin *from, rtv_runtime *given, rtv_index **index, rtv_error *error) {
+    rtv_runtime *runtime;
+    rtvi_flat *flat = NULL;
+    int32_t status = begin(given, &runtime, error);
     if (status != RTV_OK) return status;
-    status = rtvi_source_open(&runtime->env, "index", path, &source, error);
-    if (status == RTV_OK) status = open_source(runtime, &source, index, error);
+    status = read_origin(&runtime->env, from, &flat, error);
+    if (status == RTV_OK) status = rtvi_index_wrap(runtime, flat, index, error);
     if (status != RTV_OK) rtv_runtime_free(runtime);
     return status;
 }
 
-int32_t rtv_index_open_writable(const char *path, rtv_runtime *given, rtv_index **index, rtv_error *error) {
-    rtv_runtime *runtime;
-    rtvi_flat *flat = NULL;
-    int32_t status;
+int32_t rtv_index_open(const char *path, rtv_runtime *runtime, rtv_index **index, rtv_error *error) {
     RTVI_ENTER(error);
     RTVI_REQUIRE(path, error, "path is NULL");
     RTVI_REQUIRE(index, error, "index is NULL");
-    status = begin(given, &runtime, error);
-    if (status != RTV_OK) return status;
-    status = rtvi_flat_open(&runtime->env, &rtvi_io_system, path, &flat, error);
-    if (status == RTV_OK) status = wrap(runtime, flat, index, error);
-    if (status != RTV_OK) rtv_runtime_free(runtime);
-    return status;
+    return open_from(&(origin){.path = path}, runtime, index, error);
 }
 
-int32_t rtv_index_open_bytes(const void *data, uint64_t size_bytes, rtv_runtime *given, rtv_index **index, rtv_error *error) {
-    rtv_runtime *runtime;
-    rtvi_source source;
-    int32_t status;
+int32_t rtv_index_open_writable(const char *path, rtv_runtime *runtime, rtv_index **index, rtv_error *error) {
+    RTVI_ENTER(error);
+    RTVI_REQUIRE(path, error, "path is NULL");
+    RTVI_REQUIRE(index, error, "index is NULL");
+    return open_from(&(origin){.path = path, .writable = 1}, runtime, index, error);
+}
+
+int32_t rtv_index_open_bytes(const void *data, uint64_t size_bytes, rtv_runtime *runtime, rtv_index **index, rtv_error *error) {
     RTVI_ENTER(error);
     RTVI_REQUIRE(data, error, "data is NULL");
     RTVI_REQUIRE(index, error, "index is NULL");
-    status = begin(given, &runtime, error);
-    if (status != RTV_OK) return status;
-    status = rtvi_source_from_memory(&runtime->env, "index", data, size_bytes, 0, &source, error);
-    if (status == RTV_OK) status = open_source(runtime, &source, index, error);
-    if (status != RTV_OK) rtv_runtime_free(runtime);
-    return status;
+    return open_from(&(origin){.data = data, .size_bytes = size_bytes}, runtime, index, error);
 }
 
 void rtvi_index_retain(rtv_index *index) { atomic_fetch_add(&index->references, 1); }
@@ -173,36 +170,25 @@ int32_t rtvi_index_check(const rtv_index *index, rtv_error *error) {
 }
 
 int32_t rtv_index_save(rtv_index *index, const char *path, rtv_error *error) {
-    int32_t status;
-    RTVI_ENTER(error);
-    status = rtvi_index_check(index, error);
-    if (status != RTV_OK) return status;
+    RTVI_ENTER_INDEX(index, error);
     RTVI_REQUIRE(path, error, "path is NULL");
     return rtvi_flat_write(index->flat, path, error);
 }
 
 int32_t rtv_index_set_class_names(rtv_index *index, int32_t kind, const char *const *names, int64_t count, rtv_error *error) {
-    int32_t status;
-    RTVI_ENTER(error);
-    status = rtvi_index_check(index, error);
-    return status == RTV_OK ? rtvi_flat_set_class_names(index->flat, kind, names, count, error) : status;
+    RTVI_ENTER_INDEX(index, error);
+    return rtvi_flat_set_class_names(index->flat, kind, names, count, error);
 }
 
 int32_t rtv_index_class_name(rtv_index *index, int32_t kind, int32_t class_id, char *name, uint64_t capacity, uint64_t *size_bytes,
                              rtv_error *error) {
-    int32_t status;
-    RTVI_ENTER(error);
-    status = rtvi_index_check(index, error);
-    if (status != RTV_OK) return status;
+    RTVI_ENTER_INDEX(index, error);
     RTVI_REQUIRE(name || capacity == 0, error, "name is NULL");
     return rtvi_flat_class_name(index->flat, kind, class_id, name, capacity, size_bytes, error);
 }
 
 int32_t rtv_index_class_id(rtv_index *index, int32_t kind, const char *name, int32_t *class_id, rtv_error *error) {
-    int32_t status;
-    RTVI_ENTER(error);
-    status = rtvi_index_check(index, error);
-    if (status != RTV_OK) return status;
+    RTVI_ENTER_INDEX(index, error);
     RTVI_REQUIRE(name, error, "name is NULL");
     RTVI_REQUIRE(class_id, error, "class_id is NULL");
     return rtvi_flat_class_id(index->flat, kind, name, class_id, error);
@@ -210,20 +196,14 @@ int32_t rtv_index_class_id(rtv_index *index, int32_t kind, const char *name, int
 
 int32_t rtv_index_info_get(rtv_index *index, rtv_index_info *info, rtv_error *error) {
     rtv_index_info own;
-    int32_t status;
-    RTVI_ENTER(error);
-    status = rtvi_index_check(index, error);
-    if (status != RTV_OK) return status;
+    RTVI_ENTER_INDEX(index, error);
     RTVI_REQUIRE(info, error, "info is NULL");
     rtvi_flat_info(index->flat, &own);
     return rtvi_api_info(info, &own, sizeof own, "rtv_index_info", error);
 }
 
 int32_t rtv_index_key(rtv_index *index, int64_t id, char *key, uint64_t capacity, uint64_t *size_bytes, rtv_error *error) {
-    int32_t status;
-    RTVI_ENTER(error);
-    status = rtvi_index_check(index, error);
-    if (status != RTV_OK) return status;
+    RTVI_ENTER_INDEX(index, error);
     RTVI_REQUIRE(key || capacity == 0, error, "key is NULL");
     return rtvi_flat_key(index->flat, id, key, capacity, size_bytes, error);
 }

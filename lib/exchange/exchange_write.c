@@ -83,7 +83,7 @@ int32_t rtvi_exchange_export(rtvi_flat *flat, const rtvi_env *env, const char *p
     int32_t status = check_kind(kind, with_ids, error);
     if (status != RTV_OK) return status;
     rtvi_flat_info(flat, &info);
-    w.dim = info.dim;
+    w.dim = info.kept_dim;
     w.buffer = rtvi_alloc(env, BUFFER_SIZE, 1);
     if (!w.buffer) return rtvi_error_out_of_memory(error, "vectors", BUFFER_SIZE);
     w.status = rtvi_writer_open(env, "vectors", path, &w.writer, error);

@@ -27,7 +27,7 @@ int32_t rtvi_flat_create_with(const rtvi_env *env, int32_t dim, int32_t storage,
     }
     flat->env = env;
     flat->dim = dim;
-    flat->header = (rtvi_header){dim, storage, normalize};
+    flat->header = (rtvi_header){dim, storage, normalize, 0};
     flat->io = &rtvi_io_system;
     flat->block_bytes = RTVI_FLAT_BLOCK_BYTES;
     flat->largest_id = -1;
@@ -49,6 +49,7 @@ void rtvi_flat_destroy(rtvi_flat *flat) {
     rtvi_flat_work_destroy(flat);
     rtvi_snapshot_release(flat->current);
     rtvi_meta_destroy(flat->env, &flat->meta);
+    rtvi_reduction_destroy(flat->reduction);
     rtvi_store_close(flat->store);
     pthread_mutex_destroy(&flat->pool_lock);
     pthread_mutex_destroy(&flat->lock);
@@ -110,6 +111,28 @@ int rtvi_flat_rows_find(rtvi_flat *flat, const rtvi_rows *rows, int64_t id, size
     return 1;
 }
 
+int32_t rtvi_flat_view(rtvi_flat *flat, rtvi_flat **out, rtv_error *error) {
+    rtvi_flat *view;
+    int ok = 1;
+    int32_t status = rtvi_flat_create_with(flat->env, flat->dim, flat->header.storage, flat->header.normalize, &view, error);
+    if (status != RTV_OK) return status;
+    rtvi_snapshot_release(view->current);
+    pthread_mutex_lock(&flat->lock);
+    view->current = flat->current;
+    atomic_fetch_add(&view->current->references, 1);
+    memcpy(view->meta.fingerprint, flat->meta.fingerprint, sizeof view->meta.fingerprint);
+    memcpy(view->meta.model_name, flat->meta.model_name, sizeof view->meta.model_name);
+    for (size_t kind = 0; kind < 2; kind++) ok = ok && rtvi_strings_append(flat->env, &view->meta.names[kind], &flat->meta.names[kind]);
+    pthread_mutex_unlock(&flat->lock);
+    view->team = flat->team;
+    if (ok) {
+        *out = view;
+        return RTV_OK;
+    }
+    rtvi_flat_destroy(view);
+    return rtvi_error_out_of_memory(error, "index", 0);
+}
+
 /* ---- checks ---- */
 
 int32_t rtvi_flat_check_vectors(const float *vectors, size_t count, size_t dim, const char *what, rtv_error *error) {
@@ -148,6 +171,25 @@ static int32_t check_kind(int32_t kind, rtv_error *error) {
     if (kind == RTV_CLASSES_LABEL || kind == RTV_CLASSES_PREDICTED) return RTV_OK;
     return rtvi_error_set(error, RTV_E_INVALID_ARGUMENT, "index: kind of class names: got %d, expected RTV_CLASSES_LABEL or _PREDICTED",
                           (int)kind);
+}
+
+/* ---- vectors as they are given ---- */
+
+int32_t rtvi_flat_take_in(const rtvi_flat *flat, rtvi_team *team, const float *vectors, size_t count, const char *what, const float **kept,
+                          float **owned, rtv_error *error) {
+    const size_t kept_dim = (size_t)flat->dim;
+    int32_t status;
+    *kept = vectors;
+    *owned = NULL;
+    if (!flat->reduction || count == 0) return RTV_OK;
+    *owned = rtvi_alloc(flat->env, count, kept_dim * sizeof **owned);
+    if (!*owned) return rtvi_error_out_of_memory(error, "index", count * kept_dim * sizeof **owned);
+    *kept = *owned;
+    status = rtvi_reduction_apply(flat->reduction, team, vectors, count, what, *owned, error);
+    if (status == RTV_OK) return RTV_OK;
+    rtvi_free(flat->env, *owned);
+    *owned = NULL;
+    return status;
 }
 
 /* ---- names ---- */
@@ -364,6 +406,7 @@ static int has_any(const rtvi_snapshot *snapshot, int is_predicted) {
 
 static size_t memory_bytes(rtvi_flat *flat, const rtvi_snapshot *snapshot) {
     size_t sum = sizeof *flat + sizeof *snapshot + snapshot->capacity * (sizeof *snapshot->chunks + sizeof *snapshot->pieces);
+    if (flat->reduction) sum += sizeof *flat->reduction + rtvi_reduction_array_bytes(flat->reduction);
     for (size_t i = 0; i < snapshot->rows.num_chunks; i++) {
         sum += rtvi_segment_memory(snapshot->pieces[i].segment);
         if (snapshot->pieces[i].removed) sum += sizeof(rtvi_bits) + snapshot->pieces[i].removed->num_words * sizeof(uint64_t);
@@ -393,7 +436,8 @@ void rtvi_flat_info(rtvi_flat *flat, rtv_index_info *info) {
     memcpy(info->fingerprint, flat->meta.fingerprint, sizeof flat->meta.fingerprint);
     memcpy(info->model_name, flat->meta.model_name, sizeof flat->meta.model_name);
     pthread_mutex_unlock(&flat->lock);
-    info->dim = flat->dim;
+    info->dim = (int32_t)rtvi_flat_given_dim(flat);
+    info->kept_dim = flat->dim;
     info->storage = flat->header.storage;
     info->normalize = flat->header.normalize;
     info->count = (int64_t)snapshot->rows.num_live;
@@ -402,6 +446,6 @@ void rtvi_flat_info(rtvi_flat *flat, rtv_index_info *info) {
     info->memory_bytes += (int64_t)memory_bytes(flat, snapshot);
     info->has_classes = has_any(snapshot, 0);
     info->has_predicted = has_any(snapshot, 1);
-    if (info->file_bytes > 0) info->reclaim_bytes = (int64_t)rtvi_flat_waste(snapshot, (uint64_t)info->file_bytes);
+    if (info->file_bytes > 0) info->reclaim_bytes = (int64_t)rtvi_flat_waste(flat, snapshot, (uint64_t)info->file_bytes);
     rtvi_snapshot_release(snapshot);
 }

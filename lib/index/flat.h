@@ -3,6 +3,7 @@
 #define RTVI_FLAT_H
 
 #include <retrieve/index.h>
+#include <retrieve/reduce.h>
 
 #include "base/base_file.h"
 #include "base/base_team.h"
@@ -12,6 +13,8 @@ typedef struct rtvi_flat rtvi_flat;
 int32_t rtvi_flat_create(const rtvi_env *env, int32_t dim, rtvi_flat **flat, rtv_error *error);
 int32_t rtvi_flat_create_with(const rtvi_env *env, int32_t dim, int32_t storage, int32_t normalize, rtvi_flat **flat, rtv_error *error);
 void rtvi_flat_destroy(rtvi_flat *flat);
+/* The state as it is now, with its names, as an index in memory that nobody changes; its vectors are those that are kept. */
+int32_t rtvi_flat_view(rtvi_flat *flat, rtvi_flat **view, rtv_error *error);
 /* Threads for adding many; before the index is shared. */
 void rtvi_flat_use_team(rtvi_flat *flat, rtvi_team *team);
 /* Bytes of a segment in a file, and of what a writer keeps in memory: small ones for tests. */
@@ -44,6 +47,16 @@ int32_t rtvi_flat_vectors(rtvi_flat *flat, const int64_t *ids, int64_t count, fl
 int32_t rtvi_flat_ids(rtvi_flat *flat, int64_t *ids, int64_t capacity, int64_t *count, rtv_error *error);
 int32_t rtvi_flat_visit(rtvi_flat *flat, rtv_visit_fn visit, void *user, rtv_error *error);
 int32_t rtvi_flat_set_min_score(rtvi_flat *flat, float min_score, rtv_error *error);
+/* Takes neither lock nor copy: a reduction never changes. */
+void rtvi_flat_reduction_info(const rtvi_flat *flat, rtv_reduction_info *info);
+/* team: of like's and the new index. */
+int32_t rtvi_flat_reduce(rtvi_flat *flat, rtvi_team *team, const rtv_reduce_options *options, const rtvi_flat *like, const char *path,
+                         rtvi_flat **reduced, rtv_error *error);
+/* 1: vectors kept by other go through this index's reduction before they meet its own. */
+int rtvi_flat_would_reduce(const rtvi_flat *flat, const rtvi_flat *other);
+/* MISMATCH when vectors kept by other cannot meet this index's: other is reduced, and not in the same way. what begins the message. */
+int32_t rtvi_flat_check_reduction(const rtvi_flat *flat, const rtvi_flat *other, const char *what, rtv_error *error);
+int32_t rtvi_flat_project(rtvi_flat *flat, rtvi_team *team, const float *vectors, int64_t count, float *kept, rtv_error *error);
 void rtvi_flat_info(rtvi_flat *flat, rtv_index_info *info);
 /* predicted_classes (may be NULL): [count] a predicted-class filter for each query, -1 for none, in place of options->predicted_class. */
 int32_t rtvi_flat_search(rtvi_flat *flat, rtvi_team *team, const float *queries, int64_t count, int64_t k,

@@ -246,31 +246,39 @@ static int32_t check_count(int64_t count, rtv_error *error) {
     return rtvi_error_set(error, RTV_E_INVALID_ARGUMENT, "index: count: got %lld, expected at least 0", (long long)count);
 }
 
+/* What does not depend on the state is looked at before other changes have to wait. */
+static int32_t check_batch(rtvi_flat *flat, const rtvi_batch *batch, rtv_error *error) {
+    int32_t status = rtvi_flat_check_storable(flat, batch->vectors, batch->count, error);
+    if (status == RTV_OK && batch->classes) status = rtvi_flat_check_classes(batch->classes, batch->count, "class", error);
+    if (status == RTV_OK && batch->predicted) status = rtvi_flat_check_classes(batch->predicted, batch->count, "predicted class", error);
+    if (status == RTV_OK) status = check_keys(batch, error);
+    return status == RTV_OK ? check_payloads(batch, error) : status;
+}
+
 static int32_t change(rtvi_flat *flat, const rtv_items *items, int64_t count, int replaces, rtv_error *error) {
-    const rtvi_batch batch = {.vectors = items->vectors,
-                              .ids = items->ids,
-                              .keys = items->keys,
-                              .classes = items->classes,
-                              .predicted = items->predicted,
-                              .payloads = items->payloads,
-                              .count = (size_t)count};
+    rtvi_batch batch = {.ids = items->ids,
+                        .keys = items->keys,
+                        .classes = items->classes,
+                        .predicted = items->predicted,
+                        .payloads = items->payloads,
+                        .count = (size_t)count};
     size_t floats;
+    float *owned = NULL;
     int32_t status = check_count(count, error);
     if (status != RTV_OK || count == 0) return status == RTV_OK ? rtvi_error_clear(error) : status;
     if (!items->vectors || (replaces && !items->ids))
         return rtvi_error_set(error, RTV_E_INVALID_ARGUMENT, "index: %s: got NULL, expected %lld of them",
                               items->vectors ? "ids" : "vectors", (long long)count);
-    if (!rtvi_mul((size_t)count, (size_t)flat->dim * sizeof(float), &floats)) return rtvi_error_out_of_memory(error, "index", 0);
-    /* What does not depend on the state is looked at before other changes have to wait. */
-    status = rtvi_flat_check_storable(flat, items->vectors, (size_t)count, error);
-    if (status == RTV_OK && items->classes) status = rtvi_flat_check_classes(items->classes, (size_t)count, "class", error);
-    if (status == RTV_OK && items->predicted) status = rtvi_flat_check_classes(items->predicted, (size_t)count, "predicted class", error);
-    if (status == RTV_OK) status = check_keys(&batch, error);
-    if (status == RTV_OK) status = check_payloads(&batch, error);
-    if (status != RTV_OK) return status;
-    pthread_mutex_lock(&flat->writer);
-    status = add_locked(flat, &batch, replaces, error);
-    pthread_mutex_unlock(&flat->writer);
+    if (!rtvi_mul((size_t)count, rtvi_flat_given_dim(flat) * sizeof(float), &floats)) return rtvi_error_out_of_memory(error, "index", 0);
+    if (flat->reduction) status = rtvi_flat_check_vectors(items->vectors, batch.count, rtvi_flat_given_dim(flat), "item", error);
+    if (status == RTV_OK) status = rtvi_flat_take_in(flat, flat->team, items->vectors, batch.count, "item", &batch.vectors, &owned, error);
+    if (status == RTV_OK) status = check_batch(flat, &batch, error);
+    if (status == RTV_OK) {
+        pthread_mutex_lock(&flat->writer);
+        status = add_locked(flat, &batch, replaces, error);
+        pthread_mutex_unlock(&flat->writer);
+    }
+    rtvi_free(flat->env, owned);
     return status == RTV_OK ? rtvi_error_clear(error) : status;
 }
 

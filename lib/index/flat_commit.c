@@ -154,7 +154,7 @@ static int32_t write_file(rtvi_flat *flat, const char *path, const rtvi_snapshot
     rtvi_store *store = NULL;
     int32_t status = rtvi_snapshot_create(flat->env, from->rows.dim, from->rows.storage, NULL, 0, &over, error);
     if (status != RTV_OK) return status;
-    status = rtvi_store_create(flat->env, flat->io, path, &flat->header, &store, error);
+    status = rtvi_store_create(flat->env, flat->io, path, &flat->header, flat->reduction, &store, error);
     if (status == RTV_OK) status = write_chunks(store, from, 0, rtvi_flat_block_rows(flat), over, error);
     rtvi_snapshot_finish(over);
     if (status == RTV_OK) status = list_all(store, over, error);
@@ -187,8 +187,8 @@ static int32_t compact_file(rtvi_flat *flat, rtv_error *error) {
     return status;
 }
 
-static uint64_t bytes_in_use(const rtvi_snapshot *snapshot) {
-    uint64_t sum = RTVI_FORMAT_BLOCKS;
+static uint64_t bytes_in_use(const rtvi_flat *flat, const rtvi_snapshot *snapshot) {
+    uint64_t sum = RTVI_FORMAT_BLOCKS + (flat->reduction ? rtvi_reduction_array_bytes(flat->reduction) : 0);
     for (size_t i = 0; i < snapshot->rows.num_chunks; i++) {
         const rtvi_place *place = &snapshot->pieces[i].segment->place;
         const uint64_t live = rtvi_snapshot_live(snapshot, i);
@@ -199,14 +199,14 @@ static uint64_t bytes_in_use(const rtvi_snapshot *snapshot) {
     return sum;
 }
 
-uint64_t rtvi_flat_waste(const rtvi_snapshot *snapshot, uint64_t file_bytes) {
-    const uint64_t used = bytes_in_use(snapshot);
+uint64_t rtvi_flat_waste(const rtvi_flat *flat, const rtvi_snapshot *snapshot, uint64_t file_bytes) {
+    const uint64_t used = bytes_in_use(flat, snapshot);
     return used < file_bytes ? file_bytes - used : 0;
 }
 
 /* When three quarters of the file are waste, writing what is left costs less than what made the waste. */
 static void compact_when_wasteful(rtvi_flat *flat) {
-    const uint64_t waste = rtvi_flat_waste(flat->current, flat->file_bytes);
+    const uint64_t waste = rtvi_flat_waste(flat, flat->current, flat->file_bytes);
     rtv_error error;
     if (waste < WASTE_BYTES || waste < flat->file_bytes / 4 * 3) return;
     if (compact_file(flat, &error) != RTV_OK) rtvi_log(flat->env, RTV_LOG_WARNING, "%s", error.message); /* the commit stands */
@@ -332,12 +332,15 @@ static int32_t adopt(const rtvi_env *env, rtvi_loaded *loaded, rtvi_flat **out, 
     if (status != RTV_OK) return status;
     rtvi_snapshot_release(flat->current);
     flat->current = loaded->snapshot;
+    flat->header.given_dim = loaded->header.given_dim;
+    flat->reduction = loaded->reduction;
     flat->meta = loaded->meta;
     flat->largest_id = loaded->largest_id;
     flat->format = (int32_t)loaded->format;
     flat->commits = loaded->root.sequence;
     flat->file_bytes = loaded->format ? loaded->root.end : loaded->mapping->source.size;
     loaded->snapshot = NULL;
+    loaded->reduction = NULL;
     rtvi_meta_init(&loaded->meta);
     *out = flat;
     return RTV_OK;

@@ -12,11 +12,12 @@ static const uint8_t root_magic[8] = {'R', 'T', 'V', 'R', 'O', 'O', 'T', '\n'};
 static const uint8_t block_magic[4] = {'R', 'T', 'V', 'B'};
 
 enum { HEADER_SUM = 40, LAST_SUM = 56 };
+enum { FLAG_NORMALIZE = 1, FLAG_REDUCED = 2 }; /* one or the other: a reduction scales by itself */
 
 const char *rtvi_block_name(uint64_t kind) {
     static const char *const names[RTVI_NUM_BLOCK_KINDS] = {
         "?",    "vectors",         "codes",    "ids",          "classes", "predicted classes", "key offsets",
-        "keys", "payload offsets", "payloads", "removed rows", "names",   "manifest"};
+        "keys", "payload offsets", "payloads", "removed rows", "names",   "manifest",          "reduction"};
     return kind < RTVI_NUM_BLOCK_KINDS ? names[kind] : "?";
 }
 
@@ -24,10 +25,11 @@ void rtvi_header_put(const rtvi_header *header, uint8_t bytes[RTVI_FORMAT_RECORD
     memset(bytes, 0, RTVI_FORMAT_RECORD);
     memcpy(bytes, magic, sizeof magic);
     rtvi_store_le(bytes + 8, RTVI_FORMAT_VERSION, 4);
-    rtvi_store_le(bytes + 12, (uint64_t)header->normalize, 4);
+    rtvi_store_le(bytes + 12, header->given_dim ? FLAG_REDUCED : header->normalize ? FLAG_NORMALIZE : 0, 4);
     rtvi_store_le(bytes + 16, (uint64_t)header->dim, 4);
     rtvi_store_le(bytes + 20, (uint64_t)header->storage, 4);
     rtvi_store_le(bytes + 24, RTVI_CODES_VERSION, 4);
+    rtvi_store_le(bytes + 28, (uint64_t)header->given_dim, 4);
     rtvi_store_le(bytes + HEADER_SUM, XXH3_64bits(bytes, RTVI_FORMAT_RECORD), 8);
 }
 
@@ -54,7 +56,7 @@ static int32_t bad_number(rtv_error *error, int64_t offset, const char *what, ui
 
 int32_t rtvi_header_get(const uint8_t *bytes, size_t size, rtvi_header *header, uint64_t *version, rtv_error *error) {
     uint8_t copy[RTVI_FORMAT_RECORD];
-    uint64_t stored, sum, flags, dim, storage, codes;
+    uint64_t stored, sum, flags, dim, storage, codes, given;
     int32_t status = check_version(bytes, size, version, error);
     if (status != RTV_OK || *version == 0) return status;
     memcpy(copy, bytes, sizeof copy);
@@ -68,13 +70,16 @@ int32_t rtvi_header_get(const uint8_t *bytes, size_t size, rtvi_header *header, 
     dim = rtvi_load_le(bytes + 16, 4);
     storage = rtvi_load_le(bytes + 20, 4);
     codes = rtvi_load_le(bytes + 24, 4);
-    if (flags > 1) return bad_number(error, 12, "flags", flags, "0 or 1");
+    given = rtvi_load_le(bytes + 28, 4);
+    if (flags > FLAG_REDUCED) return bad_number(error, 12, "flags", flags, "0 to 2");
     if (dim < 1 || dim > RTVI_FORMAT_MAX_DIM) return bad_number(error, 16, "dim", dim, "1 to 65536");
     if (storage < RTV_STORAGE_FLOAT32 || storage > RTV_STORAGE_INT8) return bad_number(error, 20, "storage", storage, "1 to 3");
+    if (flags == FLAG_REDUCED ? given < dim || given > RTVI_FORMAT_MAX_DIM : given != 0)
+        return bad_number(error, 28, "dim before the reduction", given, flags == FLAG_REDUCED ? "at least dim, at most 65536" : "0");
     if (codes != RTVI_CODES_VERSION)
         return rtvi_error_set_at(error, RTV_E_UNSUPPORTED, 24, "index: codes: got version %llu, expected %d", (unsigned long long)codes,
                                  RTVI_CODES_VERSION);
-    *header = (rtvi_header){(int32_t)dim, (int32_t)storage, (int32_t)flags};
+    *header = (rtvi_header){(int32_t)dim, (int32_t)storage, flags == FLAG_NORMALIZE, (int32_t)given};
     return RTV_OK;
 }
 

@@ -15,11 +15,12 @@ enum {
 #define RTVI_FORMAT_MAX_ROWS ((uint64_t)1 << 31) /* of a segment */
 
 /* Kinds of block: 1 + RTVI_COLUMN_*, then these. */
-enum { RTVI_BLOCK_REMOVED = RTVI_NUM_COLUMNS + 1, RTVI_BLOCK_META, RTVI_BLOCK_MANIFEST, RTVI_NUM_BLOCK_KINDS };
+enum { RTVI_BLOCK_REMOVED = RTVI_NUM_COLUMNS + 1, RTVI_BLOCK_META, RTVI_BLOCK_MANIFEST, RTVI_BLOCK_REDUCTION, RTVI_NUM_BLOCK_KINDS };
 const char *rtvi_block_name(uint64_t kind);
 
 typedef struct rtvi_header {
     int32_t dim, storage, normalize;
+    int32_t given_dim; /* of a reduced index: floats of a vector before the reduction, which is the first block; else 0 */
 } rtvi_header;
 
 /* Bytes of a block without its header. */

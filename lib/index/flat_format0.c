@@ -297,7 +297,7 @@ int32_t rtvi_load_format0(rtvi_mapping *mapping, rtvi_loaded *loaded, rtv_error 
     memset(&h, 0, sizeof h);
     status = parse(&mapping->source, &h, error);
     if (status == RTV_OK) status = check_checksums(&h, error);
-    loaded->header = (rtvi_header){(int32_t)h.dim, RTV_STORAGE_FLOAT32, 0};
+    loaded->header = (rtvi_header){(int32_t)h.dim, RTV_STORAGE_FLOAT32, 0, 0};
     if (status == RTV_OK) status = load_text(&h.sections[FINGERPRINT], "fingerprint", meta->fingerprint, sizeof meta->fingerprint, error);
     if (status == RTV_OK) status = load_text(&h.sections[MODEL_NAME], "model name", meta->model_name, sizeof meta->model_name, error);
     if (status == RTV_OK) status = load_names(env, &h, CLASS_NAME_OFFSETS, &meta->names[0], error);

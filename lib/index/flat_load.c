@@ -122,9 +122,26 @@ static int32_t load_manifest(rtvi_mapping *mapping, rtvi_loaded *loaded, rtv_err
     return RTV_OK;
 }
 
+static int32_t load_reduction(const rtvi_source *source, rtvi_loaded *loaded, rtv_error *error) {
+    const rtvi_header *header = &loaded->header;
+    uint64_t kind = 0;
+    rtvi_extent extent;
+    int32_t status;
+    if (header->given_dim == 0) return RTV_OK;
+    if (loaded->root.end < RTVI_FORMAT_BLOCKS + RTVI_FORMAT_RECORD || !rtvi_block_get(source->data + RTVI_FORMAT_BLOCKS, &kind, &extent) ||
+        kind != RTVI_BLOCK_REDUCTION || extent.offset != RTVI_FORMAT_BLOCKS + RTVI_FORMAT_RECORD ||
+        !extent_is_inside(&extent, loaded->root.end))
+        return rtvi_error_set_at(error, RTV_E_FORMAT, RTVI_FORMAT_BLOCKS, "index: the first block: is damaged, expected the reduction");
+    status = rtvi_load_check(source, &extent, rtvi_block_name(RTVI_BLOCK_REDUCTION), error);
+    if (status != RTV_OK) return status;
+    return rtvi_reduction_read(source->env, source->data + extent.offset, extent.size, extent.offset, header->given_dim, header->dim,
+                               &loaded->reduction, error);
+}
+
 static int32_t load_format1(rtvi_mapping *mapping, rtvi_loaded *loaded, rtv_error *error) {
     const rtvi_source *source = &mapping->source;
     int32_t status = rtvi_load_root(source, &loaded->root, error);
+    if (status == RTV_OK) status = load_reduction(source, loaded, error);
     if (status == RTV_OK)
         status = rtvi_snapshot_create(source->env, (size_t)loaded->header.dim, loaded->header.storage, NULL, 0, &loaded->snapshot, error);
     if (status == RTV_OK) status = load_manifest(mapping, loaded, error);
@@ -152,6 +169,7 @@ int32_t rtvi_load(rtvi_source *source, rtvi_loaded *loaded, rtv_error *error) {
 
 void rtvi_loaded_destroy(const rtvi_env *env, rtvi_loaded *loaded) {
     rtvi_meta_destroy(env, &loaded->meta);
+    rtvi_reduction_destroy(loaded->reduction);
     rtvi_snapshot_release(loaded->snapshot);
     rtvi_mapping_release(loaded->mapping);
     memset(loaded, 0, sizeof *loaded);

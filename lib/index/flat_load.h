@@ -4,6 +4,7 @@
 
 #include "index/flat_format.h"
 #include "index/flat_meta.h"
+#include "index/flat_reduction.h"
 #include "index/flat_snapshot.h"
 
 /* The newest state of a file. */
@@ -14,7 +15,8 @@ typedef struct rtvi_loaded {
     rtvi_extent meta_place;
     int64_t largest_id;
     rtvi_meta meta;
-    rtvi_mapping *mapping; /* of the whole file */
+    rtvi_reduction *reduction; /* NULL for none */
+    rtvi_mapping *mapping;     /* of the whole file */
     rtvi_snapshot *snapshot;
 } rtvi_loaded;
 

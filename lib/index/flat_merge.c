@@ -1,4 +1,5 @@
-/* flat_merge.c - the items of another index, a block at a time into one draft. */
+/* flat_merge.c - the items of another index, a block at a time into one draft; where this index is reduced and the other is not, through
+ * the reduction. */
 #include <string.h>
 
 #include "index/flat_score.h"
@@ -12,11 +13,13 @@ typedef struct merging {
     int32_t *maps[2]; /* [num_names[kind]] this index's number of each named class of the other; -1: it keeps its own */
     size_t num_names[2];
     rtvi_strings names[2]; /* this index's, with the new ones */
-    size_t block_rows;
-    float *vectors; /* [block_rows][dim] */
-    int64_t *ids;   /* [block_rows], as what follows */
+    int reduces;           /* 1: vectors go through the reduction */
+    size_t block_rows, from_dim;
+    float *from_vectors; /* [block_rows][from_dim] */
+    int64_t *ids;        /* [block_rows], as what follows */
     int32_t *classes, *predicted;
     rtv_bytes *keys, *payloads;
+    const rtvi_report *report; /* NULL for none */
 } merging;
 
 static void release(merging *m) {
@@ -25,7 +28,7 @@ static void release(merging *m) {
         rtvi_free(env, m->maps[kind]);
         rtvi_strings_destroy(env, &m->names[kind]);
     }
-    rtvi_free(env, m->vectors);
+    rtvi_free(env, m->from_vectors);
     rtvi_free(env, m->ids);
     rtvi_free(env, m->classes);
     rtvi_free(env, m->predicted);
@@ -36,23 +39,13 @@ static void release(merging *m) {
 static int allocate(merging *m) {
     const rtvi_env *env = m->flat->env;
     const size_t rows = m->block_rows;
-    m->vectors = rtvi_alloc(env, rows, (size_t)m->flat->dim * sizeof *m->vectors);
+    m->from_vectors = rtvi_alloc(env, rows, m->from_dim * sizeof *m->from_vectors);
     m->ids = rtvi_alloc(env, rows, sizeof *m->ids);
     m->classes = rtvi_alloc(env, rows, sizeof *m->classes);
     m->predicted = rtvi_alloc(env, rows, sizeof *m->predicted);
     m->keys = rtvi_alloc(env, rows, sizeof *m->keys);
     m->payloads = rtvi_alloc(env, rows, sizeof *m->payloads);
-    return m->vectors && m->ids && m->classes && m->predicted && m->keys && m->payloads;
-}
-
-static int copy_strings(const rtvi_env *env, const rtvi_strings *from, rtvi_strings *to) {
-    size_t length;
-    if (!rtvi_strings_reserve(env, to, from->count, rtvi_strings_bytes(from))) return 0;
-    for (size_t i = 0; i < from->count; i++) {
-        const char *text = rtvi_strings_at(from, i, &length);
-        rtvi_strings_push(to, text, length);
-    }
-    return 1;
+    return m->from_vectors && m->ids && m->classes && m->predicted && m->keys && m->payloads;
 }
 
 /* Both indexes' locks are held. */
@@ -61,7 +54,7 @@ static int map_names(merging *m, const rtvi_strings *own, const rtvi_strings *ot
     rtvi_strings *names = &m->names[kind];
     m->num_names[kind] = other->count;
     m->maps[kind] = rtvi_alloc(env, other->count, sizeof *m->maps[kind]);
-    if (!m->maps[kind] || !copy_strings(env, own, names)) return 0;
+    if (!m->maps[kind] || !rtvi_strings_append(env, names, own)) return 0;
     for (size_t i = 0; i < other->count; i++) {
         size_t length, at;
         const char *name = rtvi_strings_at(other, i, &length);
@@ -92,7 +85,7 @@ static int32_t prepare(merging *m, rtvi_flat *other, rtv_error *error) {
     m->from = other->current;
     atomic_fetch_add(&other->current->references, 1);
     memcpy(meta.fingerprint, other->meta.fingerprint, sizeof meta.fingerprint);
-    for (size_t kind = 0; kind < 2; kind++) ok = ok && copy_strings(m->flat->env, &other->meta.names[kind], &meta.names[kind]);
+    for (size_t kind = 0; kind < 2; kind++) ok = ok && rtvi_strings_append(m->flat->env, &meta.names[kind], &other->meta.names[kind]);
     pthread_mutex_unlock(&other->lock);
     /* Only changes write the names, and we are the one that is on. */
     status = check_meta(&m->flat->meta, &meta, error);
@@ -110,7 +103,7 @@ static int32_t map_class(const merging *m, size_t kind, int32_t class_id) {
 static void gather(const merging *m, const rtvi_run *run, size_t at) {
     for (size_t i = 0; i < run->count; i++) {
         const size_t row = run->first + i, to = at + i;
-        rtvi_score_vector(&m->from->rows, run->chunk->first_row + row, m->vectors + to * (size_t)m->flat->dim);
+        rtvi_score_vector(&m->from->rows, run->chunk->first_row + row, m->from_vectors + to * m->from_dim);
         m->ids[to] = run->chunk->ids[row];
         m->classes[to] = map_class(m, 0, run->chunk->classes[row]);
         m->predicted[to] = map_class(m, 1, run->chunk->predicted[row]);
@@ -126,19 +119,35 @@ static int32_t check_block(merging *m, const rtvi_batch *batch, rtv_error *error
     return status == RTV_OK ? rtvi_flat_check_classes(batch->predicted, batch->count, "predicted class", error) : status;
 }
 
+static int32_t append_block(merging *m, rtvi_snapshot **draft, rtvi_batch *batch, int64_t *largest, rtv_error *error) {
+    float *owned = NULL;
+    int32_t status = RTV_OK;
+    batch->vectors = m->from_vectors;
+    if (m->reduces) {
+        status = rtvi_flat_check_vectors(m->from_vectors, batch->count, m->from_dim, "item", error);
+        if (status == RTV_OK)
+            status = rtvi_flat_take_in(m->flat, m->flat->team, m->from_vectors, batch->count, "item", &batch->vectors, &owned, error);
+    }
+    if (status == RTV_OK) status = check_block(m, batch, error);
+    if (status == RTV_OK) status = rtvi_flat_check_ids(m->flat->env, *draft, batch, *largest, 0, error);
+    if (status == RTV_OK) status = rtvi_flat_append(m->flat, draft, batch, largest, error);
+    rtvi_free(m->flat->env, owned);
+    return status;
+}
+
 static int32_t append_all(merging *m, rtvi_snapshot **draft, int new_ids, int64_t *largest, rtv_error *error) {
     rtvi_cursor cursor = {m->from, 0, m->from->rows.num_chunks, 0};
     int32_t status = RTV_OK;
-    size_t count;
+    size_t count, done = 0;
     do {
-        rtvi_batch batch = {m->vectors, new_ids ? NULL : m->ids, NULL, m->keys, m->classes, m->predicted, m->payloads, 0};
+        rtvi_batch batch = {NULL, new_ids ? NULL : m->ids, NULL, m->keys, m->classes, m->predicted, m->payloads, 0};
         rtvi_run run;
         for (count = 0; count < m->block_rows && rtvi_cursor_next(&cursor, m->block_rows - count, &run); count += run.count)
             gather(m, &run, count);
         batch.count = count;
-        if (count > 0) status = check_block(m, &batch, error);
-        if (count > 0 && status == RTV_OK) status = rtvi_flat_check_ids(m->flat->env, *draft, &batch, *largest, 0, error);
-        if (count > 0 && status == RTV_OK) status = rtvi_flat_append(m->flat, draft, &batch, largest, error);
+        if (count > 0) status = append_block(m, draft, &batch, largest, error);
+        done += count;
+        if (count > 0 && status == RTV_OK && m->report) status = rtvi_report_tell(m->report, (int64_t)done, error);
     } while (count > 0 && status == RTV_OK);
     return status;
 }
@@ -155,34 +164,66 @@ static void take_names(merging *m) {
     flat->meta_dirty = flat->dirty = 1;
 }
 
-static int32_t merge_locked(merging *m, rtvi_flat *other, int new_ids, rtv_error *error) {
+static int32_t append_rows(merging *m, int new_ids, rtv_error *error) {
     rtvi_flat *flat = m->flat;
     const uint64_t mark = flat->store ? rtvi_store_mark(flat->store) : 0;
     int64_t largest = flat->largest_id;
     rtvi_snapshot *draft = NULL;
-    int32_t status = prepare(m, other, error);
-    if (status == RTV_OK) status = rtvi_flat_draft(flat, &draft, error);
+    int32_t status = rtvi_flat_draft(flat, &draft, error);
     if (status == RTV_OK) status = append_all(m, &draft, new_ids, &largest, error);
     if (status != RTV_OK) {
         if (flat->store) rtvi_store_rewind(flat->store, mark);
         rtvi_snapshot_release(draft);
         return status;
     }
-    take_names(m);
+    if (m->maps[0]) take_names(m);
+    flat->dirty = 1;
     rtvi_flat_show(flat, draft, largest, m->from->rows.num_live);
     return RTV_OK;
 }
 
-int32_t rtvi_flat_merge(rtvi_flat *flat, rtvi_flat *other, int32_t new_ids, rtv_error *error) {
-    merging m = {.flat = flat};
-    int32_t status;
-    if (flat->dim != other->dim)
-        return rtvi_error_set(error, RTV_E_MISMATCH, "index: merge: got %d dimensions, expected %d", (int)other->dim, (int)flat->dim);
-    m.block_rows = BLOCK_FLOATS / (size_t)flat->dim + 1;
-    pthread_mutex_lock(&flat->writer);
-    status = merge_locked(&m, other, new_ids != 0, error);
-    pthread_mutex_unlock(&flat->writer);
-    rtvi_snapshot_release((rtvi_snapshot *)(uintptr_t)m.from);
-    release(&m);
+static int32_t finish(merging *m, int32_t status, rtv_error *error) {
+    rtvi_snapshot_release((rtvi_snapshot *)(uintptr_t)m->from);
+    release(m);
     return status == RTV_OK ? rtvi_error_clear(error) : status;
+}
+
+/* What is given to this index, or what is kept in both. */
+static int32_t check_dims(const rtvi_flat *flat, const rtvi_flat *other, rtv_error *error) {
+    const size_t expected = other->reduction ? (size_t)flat->dim : rtvi_flat_given_dim(flat);
+    const int32_t status = rtvi_flat_check_reduction(flat, other, "index: merge", error);
+    if (status != RTV_OK || (size_t)other->dim == expected) return status;
+    return rtvi_error_set(error, RTV_E_MISMATCH, "index: merge: got %d dimensions, expected %zu", (int)other->dim, expected);
+}
+
+static merging begin(rtvi_flat *flat, const rtvi_flat *other) {
+    return (merging){.flat = flat,
+                     .reduces = rtvi_flat_would_reduce(flat, other),
+                     .from_dim = (size_t)other->dim,
+                     .block_rows = BLOCK_FLOATS / (size_t)other->dim + 1};
+}
+
+int32_t rtvi_flat_merge(rtvi_flat *flat, rtvi_flat *other, int32_t new_ids, rtv_error *error) {
+    merging m = begin(flat, other);
+    int32_t status = check_dims(flat, other, error);
+    if (status != RTV_OK) return status;
+    pthread_mutex_lock(&flat->writer);
+    status = prepare(&m, other, error);
+    if (status == RTV_OK) status = append_rows(&m, new_ids != 0, error);
+    pthread_mutex_unlock(&flat->writer);
+    return finish(&m, status, error);
+}
+
+int32_t rtvi_flat_fill(rtvi_flat *flat, rtvi_flat *from, const rtvi_report *report, rtv_error *error) {
+    merging m = begin(flat, from);
+    int32_t status;
+    m.report = report;
+    m.from = rtvi_flat_take(from);
+    status = allocate(&m) ? RTV_OK : rtvi_error_out_of_memory(error, "index", m.block_rows * m.from_dim * sizeof *m.from_vectors);
+    if (status == RTV_OK) {
+        pthread_mutex_lock(&flat->writer);
+        status = append_rows(&m, 0, error);
+        pthread_mutex_unlock(&flat->writer);
+    }
+    return finish(&m, status, error);
 }

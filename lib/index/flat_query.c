@@ -116,7 +116,9 @@ int32_t rtvi_flat_search(rtvi_flat *flat, rtvi_team *team, const float *queries,
     rtv_search_options o = *options;
     const rtvi_rows *rows;
     rtvi_filter filter;
+    float *owned = NULL;
     int32_t status = rtvi_search_check(flat, queries, count, k, error);
+    if (status == RTV_OK) status = rtvi_flat_take_in(flat, team, queries, (size_t)count, "query", &queries, &owned, error);
     if (status != RTV_OK) return status;
     if (predicted_classes) o.predicted_class = -1;
     rows = rtvi_flat_rows_take(flat);
@@ -133,6 +135,7 @@ int32_t rtvi_flat_search(rtvi_flat *flat, rtvi_team *team, const float *queries,
         rtvi_filter_destroy(flat, &filter);
     }
     rtvi_flat_rows_give(flat, rows);
+    rtvi_free(flat->env, owned);
     return done(status, error);
 }
 
@@ -259,16 +262,19 @@ static int32_t search_blend(const rtvi_search *given, const rtv_search_options *
     return status;
 }
 
-int32_t rtvi_flat_search_blend(rtvi_flat *flat, rtvi_team *team, const rtv_blend *blend, int64_t k, const rtv_search_options *options,
+int32_t rtvi_flat_search_blend(rtvi_flat *flat, rtvi_team *team, const rtv_blend *given, int64_t k, const rtv_search_options *options,
                                rtv_hit *hits, int64_t *num_hits, rtv_error *error) {
     const size_t dim = (size_t)flat->dim;
+    rtv_blend blend = *given;
     size_t *numbers;
     double *sum;
-    float *query;
-    int32_t status = check_blend(flat, blend, error);
+    float *query, *owned = NULL;
+    int32_t status = check_blend(flat, &blend, error);
     if (status == RTV_OK) status = rtvi_search_check(flat, NULL, 1, k, error);
+    if (status == RTV_OK)
+        status = rtvi_flat_take_in(flat, team, blend.vectors, (size_t)blend.num_vectors, "vector", &blend.vectors, &owned, error);
     if (status != RTV_OK) return status;
-    numbers = rtvi_alloc(flat->env, (size_t)blend->num_ids, sizeof *numbers);
+    numbers = rtvi_alloc(flat->env, (size_t)blend.num_ids, sizeof *numbers);
     sum = rtvi_alloc(flat->env, dim, sizeof *sum);
     query = rtvi_alloc(flat->env, dim, sizeof *query);
     if (numbers && sum && query) {
@@ -278,7 +284,7 @@ int32_t rtvi_flat_search_blend(rtvi_flat *flat, rtvi_team *team, const rtv_blend
         search.k = k;
         search.hits = hits;
         search.num_hits = num_hits;
-        status = search_blend(&search, options, blend, numbers, sum, query, error);
+        status = search_blend(&search, options, &blend, numbers, sum, query, error);
         rtvi_flat_rows_give(flat, rows);
     } else {
         status = rtvi_error_out_of_memory(error, "index", dim * sizeof *sum);
@@ -286,5 +292,6 @@ int32_t rtvi_flat_search_blend(rtvi_flat *flat, rtvi_team *team, const rtv_blend
     rtvi_free(flat->env, numbers);
     rtvi_free(flat->env, sum);
     rtvi_free(flat->env, query);
+    rtvi_free(flat->env, owned);
     return done(status, error);
 }

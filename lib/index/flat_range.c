@@ -81,7 +81,9 @@ int32_t rtvi_flat_search_range(rtvi_flat *flat, rtvi_team *team, const float *qu
                                rtv_hits_fn found, void *user, rtv_error *error) {
     const rtvi_rows *rows;
     rtvi_filter filter;
+    float *owned = NULL;
     int32_t status = rtvi_search_check(flat, queries, count, 1, error);
+    if (status == RTV_OK) status = rtvi_flat_take_in(flat, team, queries, (size_t)count, "query", &queries, &owned, error);
     if (status != RTV_OK) return status;
     rows = rtvi_flat_rows_take(flat);
     status = rtvi_filter_init(flat, rows, options, NULL, 0, &filter, error);
@@ -105,5 +107,6 @@ int32_t rtvi_flat_search_range(rtvi_flat *flat, rtvi_team *team, const float *qu
         rtvi_filter_destroy(flat, &filter);
     }
     rtvi_flat_rows_give(flat, rows);
+    rtvi_free(flat->env, owned);
     return status == RTV_OK ? rtvi_error_clear(error) : status;
 }

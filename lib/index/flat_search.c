@@ -210,11 +210,11 @@ int32_t rtvi_search_check(const rtvi_flat *flat, const float *queries, int64_t c
     size_t floats, hits;
     if (count < 0) return rtvi_error_set(error, RTV_E_INVALID_ARGUMENT, "index: count: got %lld, expected at least 0", (long long)count);
     if (k < 1) return rtvi_error_set(error, RTV_E_INVALID_ARGUMENT, "index: k: got %lld, expected at least 1", (long long)k);
-    if (!rtvi_mul((size_t)count, (size_t)flat->dim * sizeof(float), &floats) || floats > PTRDIFF_MAX)
+    if (!rtvi_mul((size_t)count, rtvi_flat_given_dim(flat) * sizeof(float), &floats) || floats > PTRDIFF_MAX)
         return rtvi_error_set(error, RTV_E_INVALID_ARGUMENT, "index: count: got %lld, expected queries that fit into memory",
                               (long long)count);
     if (!rtvi_mul((size_t)count, (size_t)k, &hits) || !rtvi_mul(hits, sizeof(rtv_hit), &hits) || hits > PTRDIFF_MAX)
         return rtvi_error_set(error, RTV_E_INVALID_ARGUMENT, "index: k: got %lld, expected count * k hits that fit into memory",
                               (long long)k);
-    return queries ? rtvi_flat_check_vectors(queries, (size_t)count, (size_t)flat->dim, "query", error) : RTV_OK;
+    return queries ? rtvi_flat_check_vectors(queries, (size_t)count, rtvi_flat_given_dim(flat), "query", error) : RTV_OK;
 }

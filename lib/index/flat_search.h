@@ -23,7 +23,7 @@ typedef struct rtvi_search {
 
 /* Errors: OUT_OF_MEMORY, CANCELLED. */
 int32_t rtvi_search_run(const rtvi_search *search, rtv_error *error);
-/* Of queries, count and k as a caller gives them. */
+/* Of queries as they are given, count and k. */
 int32_t rtvi_search_check(const rtvi_flat *flat, const float *queries, int64_t count, int64_t k, rtv_error *error);
 
 #endif

@@ -20,9 +20,10 @@ typedef struct rtvi_flat_work {
 
 struct rtvi_flat {
     const rtvi_env *env;
-    int32_t dim;
+    int32_t dim; /* of what is kept */
     rtvi_header header;
-    rtvi_team *team; /* for adding many; NULL: the caller's thread */
+    rtvi_reduction *reduction; /* of what is given, once the index is there always the same; NULL for none */
+    rtvi_team *team;           /* for adding many; NULL: the caller's thread */
     const rtvi_io *io;
     size_t block_bytes;     /* of a segment in a file, and of what a writer keeps in memory */
     pthread_mutex_t writer; /* changes take turns; guards what stands down to the next lock */
@@ -58,7 +59,14 @@ size_t rtvi_flat_block_rows(const rtvi_flat *flat);
 int32_t rtvi_flat_flush(rtvi_flat *flat, rtvi_snapshot **draft, rtv_error *error);
 
 /* Bytes of a file that hold nothing of the snapshot, about. */
-uint64_t rtvi_flat_waste(const rtvi_snapshot *snapshot, uint64_t file_bytes);
+uint64_t rtvi_flat_waste(const rtvi_flat *flat, const rtvi_snapshot *snapshot, uint64_t file_bytes);
+
+/* Floats of a vector as it is given. */
+static inline size_t rtvi_flat_given_dim(const rtvi_flat *flat) { return (size_t)(flat->reduction ? flat->reduction->dim : flat->dim); }
+/* Finite vectors as they are given in the form in which they are kept: themselves, or what the index's reduction makes of them, in memory
+ * that is the caller's to free (*owned, else NULL). what names one in messages. */
+int32_t rtvi_flat_take_in(const rtvi_flat *flat, rtvi_team *team, const float *vectors, size_t count, const char *what, const float **kept,
+                          float **owned, rtv_error *error);
 
 /* What is added: as rtv_items, but keys may also be texts with their sizes. */
 typedef struct rtvi_batch {
@@ -79,6 +87,19 @@ int32_t rtvi_flat_check_ids(const rtvi_env *env, const rtvi_snapshot *draft, con
 /* Copies the vectors of a batch into a segment as they are kept, with their codes. */
 int32_t rtvi_flat_ingest(rtvi_flat *flat, rtvi_segment *segment, size_t row, const float *vectors, size_t count, rtv_error *error);
 int32_t rtvi_flat_check_storable(rtvi_flat *flat, const float *vectors, size_t count, rtv_error *error);
+
+/* Progress of a part of something larger. */
+typedef struct rtvi_report {
+    rtv_progress_fn progress; /* NULL for none */
+    void *user;
+    int64_t before, total; /* of all parts */
+} rtvi_report;
+/* done: of this part. Errors: CANCELLED. */
+int32_t rtvi_report_tell(const rtvi_report *report, int64_t done, rtv_error *error);
+
+/* The items of another index, with their ids and the numbers of their classes, into one that is empty and nobody else's; where only this
+ * one is reduced, through its reduction. */
+int32_t rtvi_flat_fill(rtvi_flat *flat, rtvi_flat *from, const rtvi_report *report, rtv_error *error);
 
 /* What vectors and classes have to be like; said of item i. */
 int32_t rtvi_flat_check_vectors(const float *vectors, size_t count, size_t dim, const char *what, rtv_error *error);

@@ -369,8 +369,18 @@ int32_t rtvi_store_commit(rtvi_store *store, const rtvi_commit *commit, int *uns
     return RTV_OK;
 }
 
-int32_t rtvi_store_create(const rtvi_env *env, const rtvi_io *io, const char *path, const rtvi_header *header, rtvi_store **out,
-                          rtv_error *error) {
+static int32_t put_reduction(rtvi_store *store, const rtvi_reduction *reduction, rtv_error *error) {
+    uint8_t head[RTVI_REDUCTION_HEAD];
+    rtvi_extent extent;
+    int32_t status = begin_block(store, error);
+    rtvi_reduction_put_head(reduction, head);
+    if (status == RTV_OK) status = put_bytes(store, head, sizeof head, error);
+    if (status == RTV_OK) status = put_bytes(store, reduction->mean, rtvi_reduction_array_bytes(reduction), error);
+    return status == RTV_OK ? end_block(store, RTVI_BLOCK_REDUCTION, &extent, error) : status;
+}
+
+int32_t rtvi_store_create(const rtvi_env *env, const rtvi_io *io, const char *path, const rtvi_header *header,
+                          const rtvi_reduction *reduction, rtvi_store **out, rtv_error *error) {
     uint8_t record[RTVI_FORMAT_RECORD];
     rtvi_store *store = new_store(env, io, path);
     int32_t status;
@@ -382,6 +392,7 @@ int32_t rtvi_store_create(const rtvi_env *env, const rtvi_io *io, const char *pa
         for (int page = 0; page < 3 && status == RTV_OK; page++) status = put(store, zeros, sizeof zeros, error);
         rtvi_header_put(header, record);
         if (status == RTV_OK) status = patch(store, record, sizeof record, 0, error);
+        if (status == RTV_OK && reduction) status = put_reduction(store, reduction, error);
     }
     if (status == RTV_OK)
         *out = store;

@@ -3,13 +3,14 @@
 #define RTVI_FLAT_STORE_H
 
 #include "index/flat_format.h"
+#include "index/flat_reduction.h"
 #include "index/flat_snapshot.h"
 
 typedef struct rtvi_store rtvi_store;
 
-/* A new file, which takes its path with rtvi_store_publish. */
-int32_t rtvi_store_create(const rtvi_env *env, const rtvi_io *io, const char *path, const rtvi_header *header, rtvi_store **store,
-                          rtv_error *error);
+/* A new file, which takes its path with rtvi_store_publish. reduction: of a reduced index, else NULL. */
+int32_t rtvi_store_create(const rtvi_env *env, const rtvi_io *io, const char *path, const rtvi_header *header,
+                          const rtvi_reduction *reduction, rtvi_store **store, rtv_error *error);
 /* An index file to append to, with its lock. BUSY when another has it. */
 int32_t rtvi_store_open(const rtvi_env *env, const rtvi_io *io, const char *path, rtvi_store **store, rtv_error *error);
 /* Closes, without commit. NULL is allowed. */

@@ -20,6 +20,16 @@ void rtvi_strings_push(rtvi_strings *strings, const char *text, size_t length) {
     strings->offsets[++strings->count] = at + length;
 }
 
+int rtvi_strings_append(const rtvi_env *env, rtvi_strings *strings, const rtvi_strings *from) {
+    size_t length;
+    if (!rtvi_strings_reserve(env, strings, from->count, rtvi_strings_bytes(from))) return 0;
+    for (size_t i = 0; i < from->count; i++) {
+        const char *text = rtvi_strings_at(from, i, &length);
+        rtvi_strings_push(strings, text, length);
+    }
+    return 1;
+}
+
 void rtvi_strings_destroy(const rtvi_env *env, rtvi_strings *strings) {
     rtvi_free(env, strings->offsets);
     rtvi_free(env, strings->bytes);

@@ -19,6 +19,8 @@ typedef struct rtvi_strings {
 int rtvi_strings_reserve(const rtvi_env *env, rtvi_strings *strings, size_t more, size_t bytes);
 /* Appends into reserved room. text may be NULL when length is 0. */
 void rtvi_strings_push(rtvi_strings *strings, const char *text, size_t length);
+/* Appends all texts of another table; 0 when there is no memory. */
+int rtvi_strings_append(const rtvi_env *env, rtvi_strings *strings, const rtvi_strings *from);
 void rtvi_strings_destroy(const rtvi_env *env, rtvi_strings *strings);
 
 size_t rtvi_strings_bytes(const rtvi_strings *strings); /* of all texts */

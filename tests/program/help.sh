@@ -12,7 +12,7 @@ wants 2 "$retrieve"
 silent out
 says err "Usage: retrieve COMMAND"
 
-for command in index search eval info import export verify compact remove embed bench compare quantize "model convert" "model info"; do
+for command in index search eval info import export verify compact remove reduce embed bench compare quantize "model convert" "model info"; do
     says overview "  $command "
     # shellcheck disable=SC2086 # two words
     wants 0 "$retrieve" $command --help

@@ -635,16 +635,102 @@ static void no_memory(void **state) {
     assert_int_equal(heap.live, 0);
 }
 
+static double recall_at_1(const rtv_evaluation *e) {
+    rtv_metric_value value;
+    assert_status(rtv_evaluation_metric(e, RTV_METRIC_RECALL, 1, RTV_RULE_MISS, &value, &error), RTV_OK);
+    return value.value;
+}
+
+typedef struct meddler {
+    rtv_index *gallery, *queries;
+    int32_t calls;
+} meddler;
+
+/* Removes, adds, and names classes while it is told how far the evaluation is. */
+static int32_t meddle(void *user, int64_t done, int64_t total) {
+    static const char *const names[] = {"x", "y", "z"};
+    static const float vector[8] = {1, 1};
+    meddler *m = user;
+    rtv_index *const both[] = {m->gallery, m->queries};
+    (void)done;
+    (void)total;
+    m->calls++;
+    for (int i = 0; i < 2; i++) {
+        rtv_items items = test_items(vector);
+        const int32_t class_id = 1;
+        int64_t ids[64], count;
+        assert_int_equal(rtv_index_ids(both[i], ids, 64, &count, NULL), RTV_OK);
+        assert_int_equal(rtv_index_remove(both[i], ids, 2, NULL, NULL), RTV_OK);
+        items.classes = &class_id;
+        assert_int_equal(rtv_index_add(both[i], &items, 1, NULL), RTV_OK);
+        assert_int_equal(rtv_index_set_class_names(both[i], RTV_CLASSES_LABEL, names, 3, NULL), RTV_OK);
+    }
+    return 0;
+}
+
+/* One state is evaluated, whenever an index changes. */
 static void changed_meanwhile(void **state) {
-    rtv_runtime *runtime = make_runtime();
-    rtv_index *index = make_corners(runtime, corner_classes, NULL, 0);
-    rtv_evaluation *e = NULL;
     (void)state;
-    change_in_allocation = index;
-    change_at = heap.calls + 8; /* an evaluation and the labels of both, three arrays each, come first */
-    assert_status(rtv_evaluation_create(index, NULL, NULL, &e, &error), RTV_E_STATE);
-    assert_null(e);
-    rtv_index_free(index);
+    for (int pair = 0; pair < 2; pair++) {
+        rtv_runtime *runtime = make_runtime();
+        rtv_index *gallery = make_corners(runtime, corner_classes, NULL, 0);
+        rtv_index *queries = pair ? make_corners(runtime, corner_classes, NULL, 0) : gallery;
+        meddler m = {gallery, queries, 0};
+        rtv_evaluation_options o;
+        rtv_evaluation_info before = {.struct_size = sizeof before}, after = {.struct_size = sizeof after};
+        rtv_evaluation *expected = NULL, *e = NULL;
+        rtv_evaluation_options_init(&o);
+        assert_status(rtv_evaluation_create(gallery, pair ? queries : NULL, &o, &expected, &error), RTV_OK);
+        assert_status(rtv_evaluation_info_get(expected, &before, &error), RTV_OK);
+        o.progress = meddle;
+        o.progress_user = &m;
+        change_in_allocation = gallery;
+        change_at = heap.calls + 12; /* behind what the evaluation takes with the lock held */
+        assert_status(rtv_evaluation_create(gallery, pair ? queries : NULL, &o, &e, &error), RTV_OK);
+        assert_status(rtv_evaluation_info_get(e, &after, &error), RTV_OK);
+        assert_null(change_in_allocation);
+        assert_true(m.calls > 0);
+        assert_int_equal(after.num_gallery, before.num_gallery);
+        assert_int_equal(after.num_queries, before.num_queries);
+        assert_int_equal(after.num_answerable, before.num_answerable);
+        assert_int_equal(after.num_classes, before.num_classes);
+        assert_true(recall_at_1(e) == recall_at_1(expected));
+        rtv_evaluation_free(e);
+        rtv_evaluation_free(expected);
+        if (pair) rtv_index_free(queries);
+        rtv_index_free(gallery);
+        rtv_runtime_free(runtime);
+        assert_int_equal(heap.live, 0);
+    }
+}
+
+/* Queries as they were given, or reduced as the gallery is, meet the gallery's own form. */
+static void reduced_indexes(void **state) {
+    rtv_runtime *runtime = make_runtime();
+    rtv_index *plain = make_corners(runtime, corner_classes, NULL, 0), *gallery, *queries, *other;
+    rtv_reduce_options o;
+    rtv_evaluation *e[3] = {NULL};
+    (void)state;
+    rtv_reduce_options_init(&o);
+    o.method = RTV_REDUCE_TRUNCATE;
+    o.kept_dim = 2;
+    assert_status(rtv_index_reduce(plain, &o, NULL, &gallery, &error), RTV_OK);
+    o.kept_dim = 1;
+    assert_status(rtv_index_reduce(plain, &o, NULL, &other, &error), RTV_OK);
+    o.like = gallery;
+    assert_status(rtv_index_reduce(plain, &o, NULL, &queries, &error), RTV_OK);
+    assert_status(rtv_evaluation_create(gallery, plain, NULL, &e[0], &error), RTV_OK);
+    assert_status(rtv_evaluation_create(gallery, queries, NULL, &e[1], &error), RTV_OK);
+    assert_status(rtv_evaluation_create(gallery, gallery, NULL, &e[2], &error), RTV_OK);
+    for (int i = 1; i < 3; i++) assert_true(recall_at_1(e[i]) == recall_at_1(e[0]));
+    for (int i = 0; i < 3; i++) rtv_evaluation_free(e[i]);
+    assert_status(rtv_evaluation_create(gallery, other, NULL, &e[0], &error), RTV_E_MISMATCH);
+    assert_contains(error.message, "the same reduction");
+    assert_status(rtv_evaluation_create(plain, gallery, NULL, &e[0], &error), RTV_E_MISMATCH);
+    rtv_index_free(plain);
+    rtv_index_free(gallery);
+    rtv_index_free(queries);
+    rtv_index_free(other);
     rtv_runtime_free(runtime);
     assert_int_equal(heap.live, 0);
 }
@@ -657,6 +743,7 @@ int main(void) {
         cmocka_unit_test(wrong_indexes),   cmocka_unit_test(an_empty_gallery),
         cmocka_unit_test(wrong_questions), cmocka_unit_test(progress_and_cancelling),
         cmocka_unit_test(no_memory),       cmocka_unit_test(changed_meanwhile),
+        cmocka_unit_test(reduced_indexes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -36,6 +36,41 @@ class Changes(support.TestCase):
         index.compact()
         self.assertEqual(index.info.num_removed, 0)
 
+    def test_fewer_dimensions(self):
+        index = Index.create(8)
+        index.add(None, self.vectors, keys=[str(i) for i in range(20)], classes=[i % 3 for i in range(20)])
+        self.assertIsNone(index.reduction)
+        small = index.reduce(5, path=self.path)
+        self.assertEqual((small.dim, small.info.kept_dim, small.info.num_items, small.key(3)), (8, 5, 20, "3"))
+        self.assertEqual(small.reduction[:5] + small.reduction[6:], ("pca", 8, 5, False, True, 20))
+        kept = small.vectors(small.ids())
+        self.assertEqual(kept.shape, (20, 5))
+        np.testing.assert_array_equal(kept, small.project(self.vectors))
+        centred = self.vectors - self.vectors.mean(axis=0, dtype=np.float64)
+        values, directions = np.linalg.eigh(centred.T @ centred)
+        expected = centred @ directions[:, ::-1][:, :5]
+        expected /= np.linalg.norm(expected, axis=1, keepdims=True)
+        np.testing.assert_allclose(np.abs(kept), np.abs(expected), atol=1e-5)  # float32; here signs are left aside
+        self.assertAlmostEqual(small.reduction.variance, values[3:].sum() / values.sum(), places=6)
+        ids, _ = small.search(self.vectors, 1)
+        self.assertEqual(ids.ravel().tolist(), list(range(20)))
+        small.close()
+        small = Index.open(self.path)
+        np.testing.assert_array_equal(small.vectors([7]), kept[7:8])
+        like = index.reduce(like=small, storage="float16")
+        self.assertEqual((like.reduction, like.info.storage), (small.reduction, "float16"))
+        cut = index.reduce(3, method="truncate", normalize=False)
+        np.testing.assert_array_equal(cut.vectors([2]), self.vectors[2:3, :3])
+        self.refuses(ValueError, "dim: expected a number, or like", index.reduce)
+        self.refuses(ValueError, "reduced already", small.reduce, 2)
+        self.refuses(libretrieve.ExistsError, "", index.reduce, 2, path=self.path)
+        self.refuses(libretrieve.MismatchError, "", index.reduce, like=index)
+
+        def stop(done, total):
+            raise RuntimeError("enough")
+
+        self.refuses(RuntimeError, "enough", index.reduce, 2, progress=stop)
+
     def test_a_file_and_its_commits(self):
         with Index.create(8, path=self.path) as index:
             index.add(None, self.vectors)

@@ -117,6 +117,8 @@ RTV_SCORES_NEAREST_SAME = 1
 RTV_SCORES_NEAREST_OTHER = 2
 RTV_SCORES_PAIRS_SAME = 3
 RTV_SCORES_PAIRS_OTHER = 4
+RTV_REDUCE_PCA = 1
+RTV_REDUCE_TRUNCATE = 2
 RTV_PREDICTED_OWN = -2
 RTV_VECTORS_NPY = 1
 RTV_VECTORS_FVECS = 2
@@ -555,7 +557,7 @@ class rtv_index_info(Structure):
         ("format", c_int32),
         ("has_classes", c_int32),
         ("has_predicted", c_int32),
-        ("reserved", c_int32),
+        ("kept_dim", c_int32),
         ("fingerprint", c_char * 72),
         ("model_name", c_char * 64),
         ("storage", c_int32),
@@ -714,6 +716,34 @@ class rtv_threshold(Structure):
     ]
 
 
+class rtv_reduce_options(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("method", c_int32),
+        ("kept_dim", c_int32),
+        ("whiten", c_int32),
+        ("normalize", c_int32),
+        ("storage", c_int32),
+        ("fit_items", c_int64),
+        ("like", c_void_p),
+        ("progress", rtv_progress_fn),
+        ("progress_user", c_void_p),
+    ]
+
+
+class rtv_reduction_info(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("method", c_int32),
+        ("dim", c_int32),
+        ("kept_dim", c_int32),
+        ("whiten", c_int32),
+        ("normalize", c_int32),
+        ("variance", c_double),
+        ("fit_items", c_int64),
+    ]
+
+
 class rtv_vectors_info(Structure):
     _fields_ = [
         ("struct_size", c_uint32),
@@ -768,6 +798,8 @@ STRUCTS = (
     rtv_class_count,
     rtv_query_result,
     rtv_threshold,
+    rtv_reduce_options,
+    rtv_reduction_info,
     rtv_vectors_info,
 )
 
@@ -827,6 +859,9 @@ FUNCTIONS = {
     "rtv_index_options_init_sized": (None, [c_void_p, c_uint32]),
     "rtv_index_pairs": (c_int32, [c_void_p, c_void_p, rtv_pairs_fn, c_void_p, c_void_p]),
     "rtv_index_payload": (c_int32, [c_void_p, c_int64, c_void_p, c_uint64, c_void_p, c_void_p]),
+    "rtv_index_project": (c_int32, [c_void_p, c_void_p, c_int64, c_void_p, c_void_p]),
+    "rtv_index_reduce": (c_int32, [c_void_p, c_void_p, c_char_p, c_void_p, c_void_p]),
+    "rtv_index_reduction_get": (c_int32, [c_void_p, c_void_p, c_void_p]),
     "rtv_index_remove": (c_int32, [c_void_p, c_void_p, c_int64, c_void_p, c_void_p]),
     "rtv_index_replace": (c_int32, [c_void_p, c_void_p, c_int64, c_void_p]),
     "rtv_index_save": (c_int32, [c_void_p, c_char_p, c_void_p]),
@@ -873,6 +908,7 @@ FUNCTIONS = {
     "rtv_quantizer_options_init_sized": (None, [c_void_p, c_uint32]),
     "rtv_quantizer_save_statistics": (c_int32, [c_void_p, c_char_p, c_void_p]),
     "rtv_quantizer_settings": (c_int32, [c_void_p, c_char_p, c_uint64, c_void_p, c_void_p]),
+    "rtv_reduce_options_init_sized": (None, [c_void_p, c_uint32]),
     "rtv_runtime_create": (c_int32, [c_void_p, c_void_p, c_void_p]),
     "rtv_runtime_free": (None, [c_void_p]),
     "rtv_runtime_options_init_sized": (None, [c_void_p, c_uint32]),

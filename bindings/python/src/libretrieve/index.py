@@ -19,10 +19,12 @@ from .runtime import Runtime, choice, initialised, runtime_owned
 if TYPE_CHECKING:
     from ._arrays import Floats, Ids, IdsLike, Numbers, VectorsLike
 
-__all__ = ["Index", "IndexInfo", "Pairs", "Range"]
+__all__ = ["Index", "IndexInfo", "Pairs", "Range", "Reduction"]
 
 _STORAGE = {"float32": _ffi.RTV_STORAGE_FLOAT32, "float16": _ffi.RTV_STORAGE_FLOAT16, "int8": _ffi.RTV_STORAGE_INT8}
 _STORAGE_NAMES = {number: word for word, number in _STORAGE.items()}
+_METHODS = {"pca": _ffi.RTV_REDUCE_PCA, "truncate": _ffi.RTV_REDUCE_TRUNCATE}
+_METHOD_NAMES = {number: word for word, number in _METHODS.items()}
 _FORMATS = {"npy": _ffi.RTV_VECTORS_NPY, "fvecs": _ffi.RTV_VECTORS_FVECS, "faiss": _ffi.RTV_VECTORS_FAISS}
 #: whose vectors are taken
 ORIGINS = {"own": _ffi.RTV_ACCEPT_OWN, "any": _ffi.RTV_ACCEPT_ANY, "parents": _ffi.RTV_ACCEPT_PARENTS}
@@ -37,7 +39,10 @@ Accept = Callable[[int, Hit], object]
 class IndexInfo(NamedTuple):
     """What an index is."""
 
+    #: floats of a vector as it is given
     dim: int
+    #: floats of a vector as it is kept; fewer in a reduced index
+    kept_dim: int
     #: items
     num_items: int
     memory_bytes: int
@@ -73,6 +78,22 @@ class IndexInfo(NamedTuple):
     commits: int
     #: as set by `Index.set_min_score`; minus infinity for none
     min_score: float
+
+
+class Reduction(NamedTuple):
+    """How an index makes of a vector that it is given the one that it keeps."""
+
+    #: ``"pca"`` or ``"truncate"``
+    method: str
+    dim: int
+    kept_dim: int
+    whiten: bool
+    #: what is kept has unit length
+    normalize: bool
+    #: PCA: share of the fitted items' variance that lies in the kept directions
+    variance: float
+    #: it was fitted on; 0 for a truncation
+    fit_items: int
 
 
 class Pairs(NamedTuple):
@@ -271,6 +292,95 @@ class Index(Handle):
         index._dim = index.info.dim
         return index
 
+    def reduce(
+        self,
+        dim: Optional[int] = None,
+        *,
+        method: str = "pca",
+        whiten: bool = False,
+        normalize: bool = True,
+        storage: Optional[str] = None,
+        fit_items: int = 100000,
+        like: Optional[Index] = None,
+        path: Optional[Path_] = None,
+        progress: Progress = None,
+    ) -> Index:
+        """A new index of the same items with fewer dimensions. It is used like any other and with the same model: queries and what is
+        added have the old dimension and are reduced on their way in, the same way on every processor. ::
+
+            small = index.reduce(256)
+            evaluate(index).recall(1), evaluate(small).recall(1)
+
+        Parameters
+        ----------
+        dim : int
+            Dimensions to keep; None with ``like``.
+        method : {"pca", "truncate"}
+            The directions along which the items differ most, or the first coordinates.
+        whiten : bool
+            PCA: divide each coordinate by its standard deviation.
+        normalize : bool
+            Scale what is kept to unit length.
+        storage : {"float32", "float16", "int8"}, optional
+            By default as in this index.
+        fit_items : int
+            PCA: fit it on at most so many items, evenly spread.
+        like : Index, optional
+            Take the reduction of an index that was reduced before.
+        path : path, optional
+            Make a new file, open for writing; by default the index is in memory.
+        progress : callable, tqdm bar, or tqdm, optional
+
+        Raises
+        ------
+        ExistsError
+            The file is there already.
+        MismatchError
+            ``like`` is not reduced, or has another dimension.
+        """
+        owned = self._use()
+        options = initialised(_ffi.rtv_reduce_options, lib.rtv_reduce_options_init_sized)
+        if (dim is None) == (like is None):
+            raise InvalidArgumentError("dim: expected a number, or like")
+        options.kept_dim = 0 if dim is None else dim
+        options.method = choice(_METHODS, method, "method")
+        options.whiten = whiten
+        options.normalize = normalize
+        options.fit_items = fit_items
+        options.storage = 0 if storage is None else choice(_STORAGE, storage, "storage")
+        kept = None if like is None else like._use()
+        options.like = None if kept is None else kept.address
+        pointer = ctypes.c_void_p()
+        where = None if path is None else path_bytes(path)
+        with Watch(progress) as watch:
+            options.progress = watch.function
+            file = None if path is None else os.fspath(path)
+            watch.call(lib.rtv_index_reduce, owned.address, ctypes.byref(options), where, ctypes.byref(pointer), file=file)
+        index = type(self).__new__(type(self))
+        index._take(pointer, lib.rtv_index_free)
+        index._dim = self._dim
+        return index
+
+    @property
+    def reduction(self) -> Optional[Reduction]:
+        """How the index was reduced; None when it was not."""
+        owned = self._use()
+        info = _ffi.rtv_reduction_info(struct_size=ctypes.sizeof(_ffi.rtv_reduction_info))
+        call(lib.rtv_index_reduction_get, owned.address, ctypes.byref(info))
+        if info.method == 0:
+            return None
+        values = fields(info, set(Reduction._fields))
+        values.update(method=_METHOD_NAMES[info.method], whiten=bool(info.whiten), normalize=bool(info.normalize))
+        return Reduction(**values)
+
+    def project(self, vectors: VectorsLike) -> Floats:
+        """Vectors in the form in which a reduced index keeps them: [n, kept_dim] float32."""
+        owned = self._use()
+        array = _arrays.vectors(vectors, self._dim, "vectors")
+        kept = np.empty((array.shape[0], self.info.kept_dim), dtype=np.float32)
+        call(lib.rtv_index_project, owned.address, array.ctypes.data, array.shape[0], kept.ctypes.data)
+        return kept
+
     def save(self, path: Path_) -> None:
         """Write the whole index and replace the file at once: after a failure or a crash the old one is there."""
         owned = self._use()
@@ -333,7 +443,7 @@ class Index(Handle):
 
     @property
     def dim(self) -> int:
-        """Floats in a vector."""
+        """Floats in a vector as it is given; a reduced index keeps `IndexInfo.kept_dim`."""
         return self._dim
 
     def __len__(self) -> int:
@@ -653,10 +763,10 @@ class Index(Handle):
         return number.value
 
     def vectors(self, ids: IdsLike) -> Floats:
-        """The vectors of items, as they are kept: [n, dim] float32."""
+        """The vectors of items, as they are kept: [n, kept_dim] float32."""
         owned = self._use()
         array = _arrays.integers(ids, np.int64, None, "ids")
-        vectors = np.empty((array.shape[0], self._dim), dtype=np.float32)
+        vectors = np.empty((array.shape[0], self.info.kept_dim), dtype=np.float32)
         call(lib.rtv_index_vectors, owned.address, array.ctypes.data, array.shape[0], vectors.ctypes.data)
         return vectors
 
