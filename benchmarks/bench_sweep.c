@@ -1,16 +1,20 @@
 /* bench_sweep.c - how the time of a search grows with items and dimensions, beside what the machine could do at best: reading the codes
- * once (one query), and multiplying them (256 queries). Usage: bench_sweep [THREADS [ISA]] */
+ * once (one query), and multiplying them (256 queries). Usage: bench_sweep [THREADS [ISA [FOLDER]]]
+ * With a FOLDER the indexes are files there, made when they are missing: a first run makes them, a second one measures. plot_sweep.py
+ * draws what it prints. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/base_team.h"
 #include "index/flat_rows.h"
 #include "kernels/kernels_coarse.h"
 
 enum { RUNS = 5, K = 10, MANY = 256, PIECE = 1000 };
+#define TOP ((size_t)1000000) /* so many are kept as codes alone, the others as float32 */
 
 static double now_ms(void) {
     struct timespec t;
@@ -36,10 +40,16 @@ typedef struct limit {
     uint64_t sums[256];
 } limit;
 
-static uint64_t read_words(const uint64_t *at, size_t words) {
-    uint64_t sum[8] = {0};
-    for (size_t i = 0; i + 8 <= words; i += 8)
-        for (size_t j = 0; j < 8; j++) sum[j] ^= at[i + j];
+typedef uint64_t line __attribute__((vector_size(64), aligned(16)));
+
+/* In as few instructions as there are, so that as many lines as possible are on their way. */
+#if defined(__x86_64__)
+__attribute__((target_clones("avx512f", "avx2", "default")))
+#endif
+static uint64_t
+read_words(const uint64_t *at, size_t words) {
+    line sum = {0};
+    for (size_t i = 0; i + 8 <= words; i += 8) sum ^= *(const line *)(const void *)(at + i);
     return sum[0] ^ sum[1] ^ sum[2] ^ sum[3] ^ sum[4] ^ sum[5] ^ sum[6] ^ sum[7];
 }
 
@@ -87,17 +97,43 @@ static double time_search(rtvi_flat *flat, rtvi_team *team, const float *queries
     return best;
 }
 
-static void measure(rtvi_env *env, rtvi_team *team, size_t count, size_t dim) {
+static int32_t fill_index(rtvi_flat *flat, float *piece, size_t count, size_t dim) {
+    const rtv_items items = {.struct_size = (uint32_t)sizeof items, .vectors = piece};
+    int32_t status = RTV_OK;
+    for (size_t done = 0; done < count && status == RTV_OK; done += PIECE) {
+        fill(piece, PIECE * dim);
+        status = rtvi_flat_add(flat, &items, PIECE, NULL);
+    }
+    return status;
+}
+
+/* In memory, or over a file that may be there already. */
+static rtvi_flat *make_index(rtvi_env *env, rtvi_team *team, const char *folder, float *piece, size_t count, size_t dim) {
+    const int32_t storage = count < TOP ? RTV_STORAGE_FLOAT32 : RTV_STORAGE_INT8;
+    char path[1024];
+    rtvi_flat *flat;
+    int32_t status;
+    snprintf(path, sizeof path, "%s/sweep-%zu-%zu.rtvx", folder ? folder : "", count, dim);
+    if (folder && access(path, F_OK) == 0) {
+        if (rtvi_flat_open(env, &rtvi_io_system, path, &flat, NULL) != RTV_OK) exit(1);
+        return flat;
+    }
+    if (rtvi_flat_create_with(env, (int32_t)dim, storage, 0, &flat, NULL) != RTV_OK) exit(1);
+    status = folder ? rtvi_flat_attach(flat, &rtvi_io_system, path, NULL) : RTV_OK;
+    rtvi_flat_use_team(flat, team);
+    if (status == RTV_OK) status = fill_index(flat, piece, count, dim);
+    if (status == RTV_OK && folder) status = rtvi_flat_commit(flat, NULL);
+    if (status != RTV_OK) exit(1);
+    return flat;
+}
+
+static void measure(rtvi_env *env, rtvi_team *team, const char *folder, size_t count, size_t dim) {
     float *piece = malloc(PIECE * dim * sizeof *piece);
-    rtv_items items = {.struct_size = (uint32_t)sizeof items, .vectors = piece};
     limit l = {.scan = rtvi_coarse_select_scan(env->isa), .pieces = 64};
     double one, many, reading, multiplying;
     rtvi_flat *flat;
-    if (!piece || rtvi_flat_create(env, (int32_t)dim, &flat, NULL) != RTV_OK) exit(1);
-    for (size_t done = 0; done < count; done += PIECE) {
-        fill(piece, PIECE * dim);
-        if (rtvi_flat_add(flat, &items, PIECE, NULL) != RTV_OK) exit(1);
-    }
+    if (!piece) exit(1);
+    flat = make_index(env, team, folder, piece, count, dim);
     fill(piece, MANY * dim);
     one = time_search(flat, team, piece, 1);
     many = time_search(flat, team, piece, MANY) / MANY;
@@ -121,14 +157,15 @@ static void measure(rtvi_env *env, rtvi_team *team, size_t count, size_t dim) {
 
 int main(int argc, char **argv) {
     static const size_t counts[] = {1000, 3000, 10000, 30000, 100000, 300000, 1000000}, dims[] = {128, 256, 512, 1024, 1536, 3072};
+    const char *folder = argc > 3 ? argv[3] : NULL;
     rtvi_team *team;
     rtvi_env env;
     rtvi_env_init(&env, NULL, argc > 2 ? atoi(argv[2]) : RTV_ISA_ANY);
     if (rtvi_team_create(&env, argc > 1 ? atoi(argv[1]) : 2, &team, NULL) != RTV_OK) return 1;
     printf("%s, milliseconds a query, best of %d\n", rtv_isa_name(env.isa), RUNS);
     printf("   items floats |  one query   reading times |  256 queries multiplying times\n");
-    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) measure(&env, team, counts[i], counts[i] > 300000 ? 256 : 1536);
-    for (size_t i = 0; i < sizeof dims / sizeof *dims; i++) measure(&env, team, 60000, dims[i]);
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) measure(&env, team, folder, counts[i], 1536);
+    for (size_t i = 0; i < sizeof dims / sizeof *dims; i++) measure(&env, team, folder, 60000, dims[i]);
     rtvi_team_destroy(team);
     rtvi_env_destroy(&env);
     return 0;

@@ -38,7 +38,7 @@ install(FILES ${PROJECT_BINARY_DIR}/retrieve-config.cmake ${PROJECT_BINARY_DIR}/
 file(RELATIVE_PATH pc_prefix /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
 set(pc_private "-ljpeg -lpng -lz -lcjson -lminizip -lsodium -lxxhash -pthread -lm")
 if(RTV_BUNDLE_ONEDNN)
-  string(APPEND pc_private " \${libdir}/retrieve/libdnnl.so.3 -Wl,-rpath,\${libdir}/retrieve")
+  string(APPEND pc_private " -L\${libdir}/retrieve -l:libdnnl.so.3 -Wl,-rpath,\${libdir}/retrieve")
 elseif(RTV_WITH_ONEDNN)
   if(NOT onednn_folder IN_LIST CMAKE_C_IMPLICIT_LINK_DIRECTORIES)
     string(APPEND pc_private " -L${onednn_folder} -Wl,-rpath,${onednn_folder}")

@@ -34,6 +34,7 @@ need_all() {
     if [ $want_tests = yes ]; then
         need libcmocka-dev pkg-config --exists cmocka
         need abigail-tools command -v abidiff
+        need golang-go sh -c 'command -v go'
         need g++ sh -c 'command -v "${CXX:-c++}"'
         need python3-numpy sh -c 'python3 -c "import numpy" || /usr/bin/python3 -c "import numpy"'
     fi

@@ -27,7 +27,7 @@ static int run(const arguments *args) {
     int code = STATUS_OK;
     if (kind == 0) return usage_error(args, "OUTPUT: got \"%s\", expected a name that ends in .npy, .fvecs or .faiss", to);
     if (args->values[OPT_IDS] && kind != RTV_VECTORS_FAISS) return usage_error(args, "--with-ids is for .faiss");
-    if (output_check(to, OUTPUT_REGULAR) != STATUS_OK) return STATUS_ERROR;
+    if (output_check(to, OUTPUT_REGULAR) != STATUS_OK || output_check_input(to, from) != STATUS_OK) return STATUS_ERROR;
     if (rtv_index_open(from, NULL, &index, &error) != RTV_OK) return fail(NULL, &error);
     if (rtv_index_export(index, to, kind, args->values[OPT_IDS] != NULL, &error) != RTV_OK) code = fail(NULL, &error);
     rtv_index_free(index);

@@ -112,7 +112,7 @@ static int run(const arguments *args) {
     memset(&work, 0, sizeof work);
     work.args = args;
     work.info.struct_size = sizeof work.info;
-    if (output_check(target, OUTPUT_REGULAR) != STATUS_OK) return STATUS_ERROR;
+    if (output_check(target, OUTPUT_REGULAR) != STATUS_OK || output_check_index(target) != STATUS_OK) return STATUS_ERROR;
     if (rtv_vectors_open(args->positional[0], NULL, &work.vectors, &error) != RTV_OK) return fail(NULL, &error);
     rtv_vectors_info_get(work.vectors, &work.info, NULL);
     if (args->values[OPT_IDS]) code = read_ids(&work, args->values[OPT_IDS]);

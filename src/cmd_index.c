@@ -220,6 +220,7 @@ static int run(const arguments *args) {
         code = usage_error(args, "--list and --class-from-folder exclude each other");
     if (code != STATUS_OK) return code;
     if (output_check(args->values[OPT_OUTPUT], OUTPUT_REGULAR) != STATUS_OK) return STATUS_ERROR;
+    if (!args->values[OPT_REBUILD] && output_check_index(args->values[OPT_OUTPUT]) != STATUS_OK) return STATUS_ERROR;
     interrupt_watch();
     code = build(&work, args);
     rtv_searcher_free(work.searcher);

@@ -119,6 +119,7 @@ static int convert(const arguments *args, session *s, const rtv_import_options *
     const char *checkpoint = args->positional[0];
     rtv_error error;
     int code = output_check(args->values[OPT_OUTPUT], OUTPUT_REGULAR);
+    if (code == STATUS_OK) code = output_check_input(args->values[OPT_OUTPUT], args->positional[0]);
     if (code == STATUS_OK) code = session_open_runtime(s, args, OPT_THREADS);
     if (code != STATUS_OK) return code;
     s->info.struct_size = sizeof s->info;

@@ -153,6 +153,7 @@ static int read_options(quantizing *q) {
         code = usage_error(args, "--statistics and --save-statistics exclude each other");
     if (code == STATUS_OK) code = make_json(q);
     if (code == STATUS_OK) code = output_check(args->values[OPT_OUTPUT], OUTPUT_REGULAR);
+    if (code == STATUS_OK) code = output_check_input(args->values[OPT_OUTPUT], args->positional[0]);
     if (code == STATUS_OK && args->values[OPT_SAVE]) code = output_check(args->values[OPT_SAVE], OUTPUT_REGULAR);
     rtv_quantizer_options_init(&q->how);
     scopes_parse(&q->ignored, args->values[OPT_IGNORE]);

@@ -126,8 +126,8 @@ static int reduce(reducing *work, const char *target) {
         rtv_index_reduction_get(work->reduced, &work->reduction, NULL);
         if (work->info[0].has_classes) code = measure(work, work->reduced, "evaluating after", &work->recall[1]);
         rtv_index_free(work->reduced);
-        code = files_take_place(path, target, code);
     }
+    code = files_take_place(path, target, code);
     free(path);
     return code;
 }
@@ -191,6 +191,8 @@ static int reduce_all(reducing *work) {
     const arguments *args = work->args;
     int code = read_options(work);
     if (code == STATUS_OK) code = output_check(args->values[OPT_OUTPUT], OUTPUT_REGULAR);
+    if (code == STATUS_OK) code = output_check_input(args->values[OPT_OUTPUT], args->positional[0]);
+    if (code == STATUS_OK) code = output_check_index(args->values[OPT_OUTPUT]);
     if (code == STATUS_OK) code = session_open_runtime(&work->session, args, OPT_THREADS);
     if (code == STATUS_OK) code = open_index(work, args->positional[0], &work->index);
     if (code == STATUS_OK && args->values[OPT_LIKE]) code = open_index(work, args->values[OPT_LIKE], &work->like);

@@ -163,12 +163,23 @@ char *files_beside(const char *target) {
     return path;
 }
 
-int files_take_place(const char *beside, const char *target, int code) {
-    if (code == STATUS_OK && rename(beside, target) != 0) {
+/* Not while somebody writes to what is there: that would go nowhere. */
+static int replace_index(const char *beside, const char *target) {
+    rtv_index *old = NULL;
+    rtv_error error;
+    int code = STATUS_OK;
+    if (rtv_index_open_writable(target, NULL, &old, &error) == RTV_E_BUSY) return fail(target, &error);
+    if (rename(beside, target) != 0) {
         message_for_file(target, strerror(errno));
         code = STATUS_ERROR;
     }
-    if (code != STATUS_OK) unlink(beside);
+    rtv_index_free(old);
+    return code;
+}
+
+int files_take_place(const char *beside, const char *target, int code) {
     interrupt_removes(NULL);
+    if (code == STATUS_OK) code = replace_index(beside, target);
+    if (code != STATUS_OK) unlink(beside);
     return code;
 }

@@ -35,10 +35,10 @@ int files_is_folder(const char *path);
 void files_tell_skipped(const file_list *list);
 /* Whether two paths are one file. */
 int files_are_same(const char *a, const char *b);
-/* New: the name of a file beside the target, to be made first. */
+/* New: the name of a file beside the target, to be made first; an interrupted program leaves none. */
 char *files_beside(const char *target);
-/* The end of that: with STATUS_OK the file takes the target's place, else it is removed. Returns the code, or STATUS_ERROR after a message.
- */
+/* The end of that: with STATUS_OK the file takes the target's place, else it is removed, if it is there. Returns the code, or STATUS_ERROR
+ * after a message. */
 int files_take_place(const char *beside, const char *target, int code);
 /* New: the name of the folder that holds the file; NULL when the path does not say it. */
 char *files_folder_name(const char *path);

@@ -1,10 +1,12 @@
 /* main.c - the program retrieve: picks the command. */
 #include <errno.h>
+#include <fcntl.h>
 #include <locale.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "commands.h"
 #include "text.h"
@@ -114,8 +116,16 @@ static int dispatch(int argc, char **argv) {
     return wanted->run(&parsed);
 }
 
+/* Where one of the three is closed, the next file that is opened would take its number, and messages would go into it. What is put there
+ * instead refuses what one would do with it. */
+static void keep_standard_files(void) {
+    for (int file = STDIN_FILENO; file <= STDERR_FILENO; file++)
+        if (fcntl(file, F_GETFD) < 0 && open("/dev/null", file == STDIN_FILENO ? O_WRONLY : O_RDONLY) != file) exit(STATUS_ERROR);
+}
+
 int main(int argc, char **argv) {
     int code;
+    keep_standard_files();
     setlocale(LC_CTYPE, "");
     signal(SIGPIPE, SIG_DFL); /* a reader that has seen enough ends the program quietly */
     code = dispatch(argc - 1, argv + 1);

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "files.h"
 #include "text.h"
 
 static int tell_why(const char *path, const char *why) {
@@ -18,6 +19,24 @@ static int tell_why(const char *path, const char *why) {
 }
 
 static int tell(const char *path, int os_error) { return tell_why(path, strerror(os_error)); }
+
+int output_check_input(const char *path, const char *input) {
+    if (!files_are_same(path, input)) return STATUS_OK;
+    return tell_why(path, "it is what is read");
+}
+
+int output_check_index(const char *path) {
+    struct stat info;
+    rtv_index *index = NULL;
+    rtv_error error;
+    if (stat(path, &info) != 0 || info.st_size == 0 || rtv_index_open(path, NULL, &index, &error) == RTV_OK) {
+        rtv_index_free(index);
+        return STATUS_OK;
+    }
+    fail(path, &error);
+    note("%s stays as it is: remove it first, or name another file", path);
+    return STATUS_ERROR;
+}
 
 int output_check(const char *path, int kind) {
     struct stat info;

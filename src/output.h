@@ -20,6 +20,10 @@ typedef struct output {
  * devices and pipes. STATUS_OK, or STATUS_ERROR after a message. */
 enum { OUTPUT_REGULAR = 0, OUTPUT_ANY = 1 };
 int output_check(const char *path, int kind);
+/* Whether it would take the place of what is read to make it, which is refused in the same way. */
+int output_check_input(const char *path, const char *input);
+/* The same for an index: whatever else is there stays there, a damaged or newer index, too. */
+int output_check_index(const char *path);
 int output_open(output *out, const char *path);
 void output_write(output *out, const void *data, size_t size);
 void output_print(output *out, const char *format, ...) PRINTF_LIKE(2, 3);

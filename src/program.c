@@ -48,10 +48,10 @@ int fail(const char *subject, const rtv_error *error) {
 
 void message_for_file(const char *path, const char *why) {
     char *name = text_printable(path);
-    if (strstr(why, path))
+    if (*path && strstr(why, path))
         message("%s", why);
     else
-        message("%s: %s", name, why);
+        message("%s: %s", *name ? name : "\"\"", why);
     free(name);
 }
 

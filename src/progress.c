@@ -2,6 +2,7 @@
 #include "progress.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -56,9 +57,15 @@ static void draw(const progress *bar, int64_t done) {
              left);
     used = strlen(bar->label) + 1 + strlen(numbers) + 3;
     cells = columns > used + BAR_LEAST ? columns - used : 0;
-    fprintf(stderr, "\r\033[K%s ", bar->label);
-    if (cells > 0) print_bar(share > 1 ? 1 : share, cells < BAR_MOST ? cells : BAR_MOST);
-    fprintf(stderr, "%.*s", columns > 1 ? (int)columns - 1 : 0, numbers);
+    if (cells > 0) {
+        fprintf(stderr, "\r\033[K%s ", bar->label);
+        print_bar(share > 1 ? 1 : share, cells < BAR_MOST ? cells : BAR_MOST);
+        fputs(numbers, stderr);
+    } else {
+        char *line = format_text("%s%s", bar->label, numbers); /* one that wraps would not be cleared */
+        fprintf(stderr, "\r\033[K%.*s", columns > 1 ? (int)columns - 1 : 0, line);
+        free(line);
+    }
     fflush(stderr);
     line_shown = 1;
 }

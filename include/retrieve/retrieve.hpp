@@ -214,6 +214,9 @@ struct index_options : rtv_index_options {
 struct accuracy_options : rtv_accuracy_options {
     accuracy_options() noexcept { rtv_accuracy_options_init_sized(this, sizeof(rtv_accuracy_options)); }
 };
+struct reduce_options : rtv_reduce_options {
+    reduce_options() noexcept { rtv_reduce_options_init_sized(this, sizeof(rtv_reduce_options)); }
+};
 struct evaluation_options : rtv_evaluation_options {
     evaluation_options() noexcept { rtv_evaluation_options_init_sized(this, sizeof(rtv_evaluation_options)); }
 };
@@ -391,6 +394,21 @@ class index : public handle<rtv_index, rtv_index_free> {
         rtv_index_add(get(), &items, count, &e);
         return detail::finish(e);
     }
+    /* A new index with fewer dimensions, in memory. */
+    outcome<index> reduce(const rtv_reduce_options &options) const {
+        rtv_index *reduced = nullptr;
+        rtv_error e;
+        rtv_index_reduce(get(), &options, nullptr, &reduced, &e);
+        return detail::finish(e, index(reduced));
+    }
+    /* The same in a new file, open for writing. */
+    outcome<index> reduce(const rtv_reduce_options &options, const std::string &path) const {
+        rtv_index *reduced = nullptr;
+        rtv_error e;
+        rtv_index_reduce(get(), &options, path.c_str(), &reduced, &e);
+        return detail::finish(e, index(reduced));
+    }
+    outcome<rtv_reduction_info> reduction() const { return detail::info<rtv_reduction_info, rtv_index>(rtv_index_reduction_get, get()); }
     outcome<rtv_index_info> info() const {
         rtv_error e;
         rtv_index_info info = ask(&e);

@@ -81,6 +81,17 @@ static void indexes() {
         CHECK(dynamic_cast<const error &>(e).os_error() == ENOENT && dynamic_cast<const error &>(e).byte_offset() == -1);
     }
     CHECK(status_of([] { retrieve::index::open_bytes(std::vector<uint8_t>(100)); }) == RTV_E_FORMAT);
+
+    retrieve::reduce_options one;
+    one.kept_dim = 1;
+    CHECK(retrieve::index(index.reduce(one)).info().kept_dim == 1);
+    {
+        const retrieve::index small = index.reduce(one, path);
+        CHECK(small.reduction().dim == 2 && small.reduction().kept_dim == 1 && index.reduction().method == 0);
+        CHECK(status_of([&] { index.reduce(one, path); }) == RTV_E_EXISTS);
+    }
+    CHECK(retrieve::index(retrieve::index::open(path)).search(vectors, 3).size() == 3);
+    std::remove(path.c_str());
 }
 
 static void models() {

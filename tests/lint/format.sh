@@ -12,7 +12,7 @@ if [ -z "$tool" ]; then
     exit 77
 fi
 set --
-for file in lib/*/*.[ch] src/*.[ch] include/retrieve/*.h* tests/*/*.[ch] tests/*/*.[ch]pp examples/*.[ch] examples/*.cpp benchmarks/*.[ch]; do
+for file in lib/*/*.[ch] src/*.[ch] include/retrieve/*.h* tests/*/*.[ch] tests/*/*.[ch]pp examples/*.[ch] examples/*.cpp benchmarks/*.[ch] bindings/go/*.[ch]; do
     [ ! -e "$file" ] || set -- "$@" "$file"
 done
 exec $tool --dry-run --Werror "$@"

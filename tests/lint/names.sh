@@ -1,7 +1,7 @@
 # names.sh - one file name in the whole tree, and a first line that says what the file is for.
 set -eu
 status=0
-sources=$(ls lib/*/*.[ch] src/*.[ch] include/retrieve/*.h* tests/*/*.[ch]* examples/*.[ch]* benchmarks/*.[ch] 2>/dev/null || true)
+sources=$(ls lib/*/*.[ch] src/*.[ch] include/retrieve/*.h* tests/*/*.[ch]* examples/*.[ch]* benchmarks/*.[ch] bindings/go/*.[ch] 2>/dev/null || true)
 
 twice=$(for file in $sources; do basename "$file"; done | grep -v '^retrieve\.' | sort | uniq -d)
 if [ -n "$twice" ]; then

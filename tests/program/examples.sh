@@ -65,6 +65,13 @@ says out "nothing similar below "
 wants 1 "$BUILD/examples/evaluate" program.idx
 says err "no item with a class"
 
+wants 0 "$BUILD/examples/fewer_dimensions" classes.idx small.idx 4
+says out "after"
+wants 0 "$retrieve" info small.idx
+says out "12, reduced to 4"
+wants 1 "$BUILD/examples/fewer_dimensions" classes.idx small.idx 4
+says err "is there already"
+
 wants 0 "$BUILD/examples/quantize" toy.rtv example.rtv pictures/*/*.png
 says out "made with 6 pictures"
 wants 0 "$retrieve" quantize toy.rtv pictures -o program.rtv --samples 6

@@ -34,6 +34,17 @@ says err "s.html: cannot write: File too large"
 [ ! -e s.html ] || die "half a sheet was written"
 tidy
 
+# A closed standard error is not the next file that is opened: no message goes into an index.
+echo "no picture" >pictures/ant/bad.png
+ran="retrieve index with nothing open"
+"$retrieve" index pictures -o closed.idx --model toy.rtv <&- >&- 2>&-
+is $? 3
+wants 0 "$retrieve" verify closed.idx
+"$retrieve" info closed.idx >&- 2>err
+is $? 1
+says err "standard output: cannot write: Bad file descriptor"
+rm pictures/ant/bad.png
+
 if [ "$(id -u)" = 0 ]; then
     echo "as root every folder is writable and readable: rights are not tested"
     exit 0

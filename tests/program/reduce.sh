@@ -42,6 +42,8 @@ wants 2 "$retrieve" reduce a.idx -o d.idx --dims 3 --k 2,1
 wants 2 "$retrieve" reduce a.idx -o d.idx --dims 3 --method random
 wants 1 "$retrieve" reduce a.idx -o d.idx --dims 13
 says err "kept_dim: got 13, expected 1 to 12"
+wants 1 "$retrieve" reduce a.idx -o a.idx --dims 4
+says err "a.idx: cannot write: it is what is read"
 wants 1 "$retrieve" reduce a.idx -o d.idx --like a.idx
 wants 1 "$retrieve" reduce b.idx -o d.idx --dims 2
 says err "reduced already"

@@ -32,13 +32,28 @@ wants 0 "$retrieve" search b.idx pictures -k 6 --model toy.rtv
 for file in updated out; do sed 's/"id":[0-9]*,//; s/"rank":[0-9]*,//' $file | sort >$file.sorted; done
 cmp -s updated.sorted out.sorted || die "hits differ from those of a new index"
 
-# Made anew: on demand, by another model, with other classes, over what is no index.
+# Made anew: on demand, by another model, with other classes.
 wants 0 "$retrieve" index pictures -o a.idx --model toy.rtv --class-from-folder --rebuild
 lacks err "as they were"
 cmp -s a.idx b.idx || die "rebuilt, it is not what a new one is"
 wants 0 "$retrieve" index pictures -o a.idx --model toy.rtv
 lacks err "as they were"
+
+# Over what is no index only on demand, over a model never unasked for.
 echo text >a.idx
+wants 1 "$retrieve" index pictures -o a.idx --model toy.rtv
+says err "a.idx: index: the first 8 bytes"
+says err "stays as it is"
+is "$(cat a.idx)" text
+cp toy.rtv kept.rtv
+wants 1 "$retrieve" index pictures -o toy.rtv --model toy.rtv
+wants 1 "$retrieve" quantize toy.rtv pictures -o ./toy.rtv
+says err "toy.rtv: cannot write: it is what is read"
+wants 1 "$retrieve" model convert toy.rtv -o toy.rtv
+cmp -s toy.rtv kept.rtv || die "the model changed"
+wants 0 "$retrieve" index pictures -o a.idx --model toy.rtv --rebuild
+says err "6 pictures"
+: >a.idx
 wants 0 "$retrieve" index pictures -o a.idx --model toy.rtv
 says err "6 pictures"
 

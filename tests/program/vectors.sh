@@ -35,6 +35,18 @@ says err "ids: vectors: file: is none of"
 [ ! -e c.idx ] || die "c.idx is there"
 tidy
 
+# What is there and no index stays; an index that somebody writes to, too.
+wants 1 "$retrieve" import a.npy -o ids
+says err "ids stays as it is"
+wants 1 "$retrieve" import a.npy -o a.npy
+cp fvecs.idx written.idx
+ran="retrieve import into an index that is locked"
+flock -x written.idx "$retrieve" import a.npy -o written.idx 2>err
+is $? 1
+says err "is open for writing already"
+cmp -s fvecs.idx written.idx || die "a locked index was replaced"
+tidy
+
 # Removing, and giving the space back.
 wants 3 "$retrieve" remove a.idx pictures/ant/noto.png nothing
 says err "nothing: is not in the index"

@@ -593,6 +593,15 @@ static void small_appends_stay_few(void **state) {
     assert_ok(rtvi_flat_verify(&env, path, NULL, NULL, &error));
 }
 
+/* What belongs to no item. */
+static int32_t name_and_limit(rtvi_flat *flat, model *m) {
+    static const char *const names[] = {"ant", "", "bee"};
+    int32_t status = rtvi_flat_set_class_names(flat, RTV_CLASSES_LABEL, names, 3, &error);
+    if (status == RTV_OK) status = rtvi_flat_set_min_score(flat, 0.5F, &error);
+    if (status == RTV_OK) m->min_score = 0.5F;
+    return status;
+}
+
 /* The scenario of the fault tests. *committed: what the last commit that came back left; *on_its_way: what the failing one would have. */
 static int32_t scenario(const rtvi_io *io, model *committed, model *on_its_way) {
     uint64_t random = 11;
@@ -604,6 +613,7 @@ static int32_t scenario(const rtvi_io *io, model *committed, model *on_its_way) 
         status = change_some(flat, on_its_way, &random, step != 0);
         if (status != RTV_OK) break;
         if (step == 2) status = remove_some(flat, on_its_way, &random);
+        if (step == 1) status = name_and_limit(flat, on_its_way);
         if (status != RTV_OK) break;
         status = step == 3 ? rtvi_flat_compact(flat, &error) : rtvi_flat_commit(flat, &error);
         if (status == RTV_OK) *committed = *on_its_way;
@@ -629,6 +639,7 @@ static void what_failed_can_be_repeated(void **state) {
             for (int step = 0; step < 6; step++) {
                 if (change_some(flat, &now, &random, step != 0) != RTV_OK) assert_ok(change_some(flat, &now, &random, step != 0));
                 if (step > 1) assert_ok(remove_some(flat, &now, &random));
+                if (step == 3) assert_ok(name_and_limit(flat, &now));
                 if (rtvi_flat_commit(flat, &error) == RTV_OK) continue;
                 if (rtvi_flat_commit(flat, &error) == RTV_E_STATE) assert_ok(rtvi_flat_compact(flat, &error)); /* it was a sync */
                 assert_int_equal(error.status, RTV_OK);
@@ -711,6 +722,7 @@ static void unsynced_writes_may_be_lost(void **state) {
             const long left = n - f.calls;
             int32_t status;
             assert_ok(change_some(flat, &on_its_way, &random, step != 0));
+            if (step == 1) assert_ok(name_and_limit(flat, &on_its_way));
             f.fail_at = f.calls + (left > 0 ? left : 1);
             status = rtvi_flat_commit(flat, &error);
             if (status == RTV_OK)

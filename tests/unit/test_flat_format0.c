@@ -151,6 +151,60 @@ static void is_converted(void **state) {
     test_folder_remove(folder);
 }
 
+/* Counts calls; the one numbered fail_at fails, a write when it is half done. */
+typedef struct faults {
+    long calls, fail_at;
+} faults;
+
+static int fails(faults *f) {
+    errno = EIO;
+    return ++f->calls == f->fail_at;
+}
+
+static int64_t faulty_write(void *user, int file, const void *data, size_t size, uint64_t offset) {
+    if (!fails(user)) return pwrite(file, data, size, (off_t)offset);
+    if (pwrite(file, data, size / 2, (off_t)offset) < 0) abort();
+    errno = EIO;
+    return -1;
+}
+
+static int faulty_sync(void *user, int file) { return (void)file, -fails(user); }
+static int faulty_rename(void *user, const char *from, const char *to) { return fails(user) ? -1 : rename(from, to); }
+
+/* A conversion that fails leaves one or the other, whole; what failed can be tried again. */
+static void every_call_of_a_conversion_fails(void **state) {
+    char folder[64], path[96];
+    size_t size;
+    uint8_t *data = test_read_file(test_golden("index/format0.rtvi"), &size);
+    int passed = 0;
+    (void)state;
+    test_folder_make(folder);
+    snprintf(path, sizeof path, "%s/a.rtvi", folder);
+    for (long n = 1; !passed; n++) {
+        faults f = {0, n};
+        const rtvi_io io = {&f, faulty_write, faulty_sync, faulty_rename};
+        rtvi_flat *flat = NULL, *reader = NULL;
+        rtv_index_info info;
+        int32_t status;
+        test_write_file(path, data, size);
+        assert_int_equal(rtvi_flat_open(&env, &io, path, &flat, &error), RTV_OK);
+        status = rtvi_flat_commit(flat, &error);
+        passed = f.calls < n;
+        assert_int_equal(status, passed ? RTV_OK : RTV_E_IO);
+        assert_int_equal(read_path(path, &reader), RTV_OK);
+        rtvi_flat_info(reader, &info);
+        check_golden_content(reader, info.format);
+        rtvi_flat_destroy(reader);
+        if (rtvi_flat_commit(flat, &error) != RTV_OK) fail_msg("call %ld: %s", n, error.message);
+        check_golden_content(flat, 1);
+        rtvi_flat_destroy(flat);
+        assert_int_equal(rtvi_flat_verify(&env, path, NULL, NULL, &error), RTV_OK);
+        assert_true(n < 50);
+    }
+    free(data);
+    test_folder_remove(folder);
+}
+
 static void truncated_at_every_byte(void **state) {
     size_t size;
     uint8_t *data = test_read_file(test_golden("index/format0.rtvi"), &size);
@@ -335,6 +389,7 @@ int main(void) {
         TEST(golden_file_at_odd_addresses),
         TEST(what_was_read_can_grow),
         TEST(is_converted),
+        TEST(every_call_of_a_conversion_fails),
         TEST(truncated_at_every_byte),
         TEST(every_byte_damaged),
         TEST(sealed_lies),

@@ -1,0 +1,5 @@
+//go:build asan
+
+package retrieve
+
+const asanEnabled = true

@@ -1,0 +1,3 @@
+module libretrieve.org/go/retrieve
+
+go 1.19

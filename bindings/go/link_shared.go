@@ -1,0 +1,6 @@
+//go:build !retrieve_static
+
+package retrieve
+
+// #cgo pkg-config: retrieve
+import "C"
