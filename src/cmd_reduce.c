@@ -123,7 +123,7 @@ static int reduce(reducing *work, const char *target) {
     int code = make(work, path);
     if (code == STATUS_OK) {
         rtv_index_info_get(work->reduced, &work->info[1], NULL);
-        rtv_index_reduction_get(work->reduced, &work->reduction, NULL);
+        rtv_reduction_info_get(work->reduced, &work->reduction, NULL);
         if (work->info[0].has_classes) code = measure(work, work->reduced, "evaluating after", &work->recall[1]);
         rtv_index_free(work->reduced);
     }

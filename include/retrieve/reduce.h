@@ -59,7 +59,7 @@ typedef struct rtv_reduction_info {
 } rtv_reduction_info;
 
 /* Fill info->struct_size before the call. Errors: INVALID_ARGUMENT. */
-RTV_API int32_t rtv_index_reduction_get(rtv_index *index, rtv_reduction_info *info, rtv_error *error);
+RTV_API int32_t rtv_reduction_info_get(rtv_index *index, rtv_reduction_info *info, rtv_error *error);
 
 /* vectors[count][dim] through the reduction, kept[count][kept_dim]; as they are when the index is not reduced.
  * Errors: INVALID_ARGUMENT (NaN, infinite; what comes out does not fit float32), OUT_OF_MEMORY. */

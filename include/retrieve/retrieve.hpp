@@ -408,7 +408,7 @@ class index : public handle<rtv_index, rtv_index_free> {
         rtv_index_reduce(get(), &options, path.c_str(), &reduced, &e);
         return detail::finish(e, index(reduced));
     }
-    outcome<rtv_reduction_info> reduction() const { return detail::info<rtv_reduction_info, rtv_index>(rtv_index_reduction_get, get()); }
+    outcome<rtv_reduction_info> reduction() const { return detail::info<rtv_reduction_info, rtv_index>(rtv_reduction_info_get, get()); }
     outcome<rtv_index_info> info() const {
         rtv_error e;
         rtv_index_info info = ask(&e);

@@ -11,8 +11,8 @@
 #define RTV_VERSION_PATCH 0
 #define RTV_VERSION (RTV_VERSION_MAJOR * 10000 + RTV_VERSION_MINOR * 100 + RTV_VERSION_PATCH)
 
-/* The number in the SONAME. 0 means that nothing is promised yet between two builds. */
-#define RTV_ABI_VERSION 0
+/* The number in the SONAME: programs go on running with every later release of the same number (docs/abi.md). */
+#define RTV_ABI_VERSION 1
 
 #ifdef __cplusplus
 extern "C" {

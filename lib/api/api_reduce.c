@@ -31,7 +31,7 @@ int32_t rtv_index_reduce(rtv_index *index, const rtv_reduce_options *given, cons
     return status;
 }
 
-int32_t rtv_index_reduction_get(rtv_index *index, rtv_reduction_info *info, rtv_error *error) {
+int32_t rtv_reduction_info_get(rtv_index *index, rtv_reduction_info *info, rtv_error *error) {
     rtv_reduction_info own;
     RTVI_ENTER_INDEX(index, error);
     RTVI_REQUIRE(info, error, "info is NULL");

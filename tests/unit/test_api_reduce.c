@@ -153,14 +153,14 @@ static void truncates(void **state) {
     reduced = reduce(index, &o);
     assert_status(rtv_index_vectors(reduced, &id, 1, kept, &error), RTV_OK);
     assert_memory_equal(kept, vectors[9], sizeof kept);
-    assert_status(rtv_index_reduction_get(reduced, &info, &error), RTV_OK);
+    assert_status(rtv_reduction_info_get(reduced, &info, &error), RTV_OK);
     assert_int_equal(info.method, RTV_REDUCE_TRUNCATE);
     assert_int_equal(info.dim, DIM);
     assert_int_equal(info.kept_dim, KEPT);
     assert_int_equal(info.normalize, 0);
     assert_int_equal(info.fit_items, 0);
     assert_true(info.variance == 0);
-    assert_status(rtv_index_reduction_get(index, &info, &error), RTV_OK);
+    assert_status(rtv_reduction_info_get(index, &info, &error), RTV_OK);
     assert_int_equal(info.method, 0);
     assert_int_equal(info.kept_dim, DIM);
     rtv_index_free(index);
@@ -215,8 +215,8 @@ static void like_another(void **state) {
     o = how(0);
     o.like = reduced;
     again = reduce(b, &o);
-    assert_status(rtv_index_reduction_get(reduced, &first, &error), RTV_OK);
-    assert_status(rtv_index_reduction_get(again, &second, &error), RTV_OK);
+    assert_status(rtv_reduction_info_get(reduced, &first, &error), RTV_OK);
+    assert_status(rtv_reduction_info_get(again, &second, &error), RTV_OK);
     assert_memory_equal(&first, &second, sizeof first);
     assert_status(rtv_index_merge(again, reduced, 1, &error), RTV_OK); /* as it is kept */
     assert_status(rtv_index_merge(again, a, 1, &error), RTV_OK);       /* through the reduction */
@@ -293,8 +293,8 @@ static void wrong_calls(void **state) {
     assert_status(rtv_index_reduce(NULL, &o, NULL, &reduced, &error), RTV_E_INVALID_ARGUMENT);
     assert_status(rtv_index_reduce(index, NULL, NULL, &reduced, &error), RTV_E_INVALID_ARGUMENT);
     assert_status(rtv_index_reduce(index, &o, NULL, NULL, &error), RTV_E_INVALID_ARGUMENT);
-    assert_status(rtv_index_reduction_get(index, &info, &error), RTV_E_INVALID_ARGUMENT);
-    assert_status(rtv_index_reduction_get(index, NULL, &error), RTV_E_INVALID_ARGUMENT);
+    assert_status(rtv_reduction_info_get(index, &info, &error), RTV_E_INVALID_ARGUMENT);
+    assert_status(rtv_reduction_info_get(index, NULL, &error), RTV_E_INVALID_ARGUMENT);
     assert_status(rtv_index_project(index, vectors[0], 1, NULL, &error), RTV_E_INVALID_ARGUMENT);
     assert_status(rtv_index_project(index, vectors[0], -1, vectors[0], &error), RTV_E_INVALID_ARGUMENT);
     assert_status(rtv_index_create(DIM, NULL, &empty, &error), RTV_OK);

@@ -162,6 +162,11 @@ static int32_t use_accuracy_options(world *w, const void *options, rtv_error *er
     return unless("pictures: got none", status, error);
 }
 
+static int32_t use_reduce_options(world *w, const void *options, rtv_error *error) {
+    rtv_index *reduced = NULL;
+    return unless("kept_dim", rtv_index_reduce(w->labelled, options, NULL, &reduced, error), error);
+}
+
 static int32_t use_blend(world *w, const void *blend, rtv_error *error) {
     int64_t num_hits;
     rtv_hit hit;
@@ -186,6 +191,7 @@ static void init_search(void *o, uint32_t size) { rtv_search_options_init_sized(
 static void init_evaluation(void *o, uint32_t size) { rtv_evaluation_options_init_sized(o, size); }
 static void init_quantizer(void *o, uint32_t size) { rtv_quantizer_options_init_sized(o, size); }
 static void init_simulate(void *o, uint32_t size) { rtv_simulate_options_init_sized(o, size); }
+static void init_reduce(void *o, uint32_t size) { rtv_reduce_options_init_sized(o, size); }
 static void init_accuracy(void *o, uint32_t size) { rtv_accuracy_options_init_sized(o, size); }
 
 #define INPUT(type, init, use) \
@@ -210,6 +216,7 @@ static const struct {
     INPUT(rtv_quantizer_options, init_quantizer, use_quantizer_options),
     INPUT(rtv_simulate_options, init_simulate, use_simulate_options),
     INPUT(rtv_accuracy_options, init_accuracy, use_accuracy_options),
+    INPUT(rtv_reduce_options, init_reduce, use_reduce_options),
 };
 enum { NUM_INPUTS = sizeof inputs / sizeof *inputs };
 
@@ -295,6 +302,8 @@ static int32_t ask_layer(world *w, void *info, rtv_error *error) {
 
 static int32_t ask_evaluation(world *w, void *info, rtv_error *error) { return rtv_evaluation_info_get(w->evaluation, info, error); }
 
+static int32_t ask_reduction(world *w, void *info, rtv_error *error) { return rtv_reduction_info_get(w->labelled, info, error); }
+
 static int32_t ask_drift(world *w, void *info, rtv_error *error) { return rtv_drift_info_get(w->drift, info, error); }
 
 static int32_t ask_dataset(world *w, void *info, rtv_error *error) { return rtv_dataset_info_get(w->dataset, info, error); }
@@ -346,7 +355,7 @@ static const struct {
     ANSWER(rtv_layer_info, ask_layer),     ANSWER(rtv_evaluation_info, ask_evaluation), ANSWER(rtv_drift_info, ask_drift),
     ANSWER(rtv_dataset_info, ask_dataset), ANSWER(rtv_dataset_entry, ask_entry),        ANSWER(rtv_vectors_info, ask_vectors),
     ANSWER(rtv_recall_drift, ask_recall),  ANSWER(rtv_layer_drift, ask_layer_drift),    ANSWER(rtv_quantized_layer, ask_quantized),
-    ANSWER(rtv_accuracy_step, ask_step)};
+    ANSWER(rtv_accuracy_step, ask_step),   ANSWER(rtv_reduction_info, ask_reduction)};
 
 static void answers_of_every_size(void **state) {
     for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {

@@ -129,7 +129,7 @@ RTV_VERSION_MAJOR = 0
 RTV_VERSION_MINOR = 1
 RTV_VERSION_PATCH = 0
 RTV_VERSION = 100
-RTV_ABI_VERSION = 0
+RTV_ABI_VERSION = 1
 
 
 class rtv_error(Structure):
@@ -861,7 +861,6 @@ FUNCTIONS = {
     "rtv_index_payload": (c_int32, [c_void_p, c_int64, c_void_p, c_uint64, c_void_p, c_void_p]),
     "rtv_index_project": (c_int32, [c_void_p, c_void_p, c_int64, c_void_p, c_void_p]),
     "rtv_index_reduce": (c_int32, [c_void_p, c_void_p, c_char_p, c_void_p, c_void_p]),
-    "rtv_index_reduction_get": (c_int32, [c_void_p, c_void_p, c_void_p]),
     "rtv_index_remove": (c_int32, [c_void_p, c_void_p, c_int64, c_void_p, c_void_p]),
     "rtv_index_replace": (c_int32, [c_void_p, c_void_p, c_int64, c_void_p]),
     "rtv_index_save": (c_int32, [c_void_p, c_char_p, c_void_p]),
@@ -909,6 +908,7 @@ FUNCTIONS = {
     "rtv_quantizer_save_statistics": (c_int32, [c_void_p, c_char_p, c_void_p]),
     "rtv_quantizer_settings": (c_int32, [c_void_p, c_char_p, c_uint64, c_void_p, c_void_p]),
     "rtv_reduce_options_init_sized": (None, [c_void_p, c_uint32]),
+    "rtv_reduction_info_get": (c_int32, [c_void_p, c_void_p, c_void_p]),
     "rtv_runtime_create": (c_int32, [c_void_p, c_void_p, c_void_p]),
     "rtv_runtime_free": (None, [c_void_p]),
     "rtv_runtime_options_init_sized": (None, [c_void_p, c_uint32]),

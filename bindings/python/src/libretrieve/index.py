@@ -366,7 +366,7 @@ class Index(Handle):
         """How the index was reduced; None when it was not."""
         owned = self._use()
         info = _ffi.rtv_reduction_info(struct_size=ctypes.sizeof(_ffi.rtv_reduction_info))
-        call(lib.rtv_index_reduction_get, owned.address, ctypes.byref(info))
+        call(lib.rtv_reduction_info_get, owned.address, ctypes.byref(info))
         if info.method == 0:
             return None
         values = fields(info, set(Reduction._fields))

@@ -42,10 +42,10 @@ RTV_API void rtv_evaluation_options_init_sized(rtv_evaluation_options *options, 
 #define rtv_evaluation_options_init(options) rtv_evaluation_options_init_sized((options), (uint32_t)sizeof(rtv_evaluation_options))
 
 /* queries NULL: leave-one-out, every item of the gallery is a query. Else the items of queries, against the whole gallery: nothing is left
- * out, also when the two are the same index. Classes are matched by name where both indexes name theirs, else by number. Do not change
- * the indexes meanwhile.
- * Errors: INVALID_ARGUMENT (options; no item has a class), MISMATCH (dimensions, models), STATE, NOT_FOUND (an index was changed),
- * OUT_OF_MEMORY, CANCELLED. */
+ * out, also when the two are the same index. Classes are matched by name where both indexes name theirs, else by number. One state
+ * of each index is evaluated, whatever happens to them meanwhile. Where the gallery is reduced (reduce.h), the queries are reduced alike
+ * or not at all.
+ * Errors: INVALID_ARGUMENT (options; no item has a class), MISMATCH (dimensions, models, reductions), OUT_OF_MEMORY, CANCELLED. */
 RTV_API int32_t rtv_evaluation_create(rtv_index *gallery, rtv_index *queries, const rtv_evaluation_options *options,
                                       rtv_evaluation **evaluation, rtv_error *error);
 

@@ -127,7 +127,8 @@ RTV_API int32_t rtv_index_replace(rtv_index *index, const rtv_items *items, int6
 RTV_API int32_t rtv_index_remove(rtv_index *index, const int64_t *ids, int64_t count, int64_t *removed, rtv_error *error);
 
 /* Adds the items of another index. Classes with names keep their names and take this index's numbers for them. new_ids 0: items keep their
- * ids; 1: they get ids after the largest, in the order of other. Errors: MISMATCH (dimensions, models), EXISTS (an id), OUT_OF_MEMORY, IO.
+ * ids; 1: they get ids after the largest, in the order of other. Errors: MISMATCH (dimensions, models, reductions), EXISTS (an id),
+ * OUT_OF_MEMORY, IO.
  */
 RTV_API int32_t rtv_index_merge(rtv_index *index, rtv_index *other, int32_t new_ids, rtv_error *error);
 
@@ -145,15 +146,15 @@ RTV_API int32_t rtv_index_class_id(rtv_index *index, int32_t kind, const char *n
 
 typedef struct rtv_index_info {
     uint32_t struct_size;
-    int32_t dim;
-    int64_t count;         /* items */
-    int64_t memory_bytes;  /* held by this handle */
-    int64_t num_classes;   /* names of kind LABEL */
-    int64_t num_predicted; /* names of kind PREDICTED */
-    int32_t format;        /* of the file it came from; in memory, of the file it would write */
-    int32_t has_classes;   /* 1: some item has a class */
-    int32_t has_predicted; /* 1: some item has a predicted class */
-    int32_t reserved;
+    int32_t dim;                                 /* floats of a vector as it is given: added, asked for */
+    int64_t count;                               /* items */
+    int64_t memory_bytes;                        /* held by this handle */
+    int64_t num_classes;                         /* names of kind LABEL */
+    int64_t num_predicted;                       /* names of kind PREDICTED */
+    int32_t format;                              /* of the file it came from; in memory, of the file it would write */
+    int32_t has_classes;                         /* 1: some item has a class */
+    int32_t has_predicted;                       /* 1: some item has a predicted class */
+    int32_t kept_dim;                            /* floats of a vector as it is kept; fewer than dim in a reduced index (reduce.h) */
     char fingerprint[RTV_FINGERPRINT_CHARS + 8]; /* of the model; empty for none */
     char model_name[64];
     int32_t storage;       /* RTV_STORAGE_* */
@@ -180,7 +181,7 @@ RTV_API int32_t rtv_index_payload(rtv_index *index, int64_t id, void *payload, u
 /* The id of the item with this key, the smallest when there are several. Errors: NOT_FOUND. */
 RTV_API int32_t rtv_index_find(rtv_index *index, const char *key, int64_t *id, rtv_error *error);
 
-/* The vectors of count items, as they are kept, [count][dim]. Errors: NOT_FOUND (no such id). */
+/* The vectors of count items, as they are kept, [count][kept_dim]. Errors: NOT_FOUND (no such id). */
 RTV_API int32_t rtv_index_vectors(rtv_index *index, const int64_t *ids, int64_t count, float *vectors, rtv_error *error);
 
 /* The ids of all items in the order in which rtv_index_visit goes; up to capacity of them. *count: how many there are.
@@ -197,7 +198,7 @@ typedef struct rtv_item {
     const char *key; /* [key_bytes] without a final NUL */
     uint64_t key_bytes;
     rtv_bytes payload;
-    const float *vector; /* [dim] */
+    const float *vector; /* [kept_dim] */
 } rtv_item;
 
 /* Calls visit for every item of one state, on the caller's thread, in the order they were added; what happens to the index meanwhile does

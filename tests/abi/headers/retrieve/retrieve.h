@@ -50,6 +50,7 @@
 #include <retrieve/index.h>
 #include <retrieve/model.h>
 #include <retrieve/quantizer.h>
+#include <retrieve/reduce.h>
 #include <retrieve/runtime.h>
 #include <retrieve/searcher.h>
 #include <retrieve/status.h>

@@ -130,6 +130,43 @@ outcome<std::string> text(Read read) {
     return finish(e, std::move(buffer));
 }
 
+/* A zeroed struct, with its size where it has one. */
+template <class T>
+auto set_size(T &value, int) noexcept -> decltype(void(value.struct_size)) {
+    value.struct_size = sizeof value;
+}
+template <class T>
+void set_size(T &, long) noexcept {}
+template <class T>
+T blank() noexcept {
+    T value = T();
+    set_size(value, 0);
+    return value;
+}
+
+/* What ask(object, info, error) fills. */
+template <class T, class Object>
+outcome<T> info(std::int32_t (*ask)(Object *, T *, rtv_error *), Object *object) {
+    T filled = blank<T>();
+    rtv_error e;
+    ask(object, &filled, &e);
+    return finish(e, std::move(filled));
+}
+
+/* The rows that read(array, capacity, &count, &error) writes: all, or the first ones up to most. */
+template <class T, class Read>
+outcome<std::vector<T>> rows(Read read, std::int64_t most = INT64_MAX) {
+    std::vector<T> found;
+    std::int64_t count = 0;
+    rtv_error e;
+    if (read(static_cast<T *>(nullptr), 0, &count, &e) == RTV_OK && count > 0 && most > 0) {
+        found.resize(std::size_t(count < most ? count : most), blank<T>());
+        read(found.data(), std::int64_t(found.size()), &count, &e);
+    }
+    if (e.status != RTV_OK) found.clear();
+    return finish(e, std::move(found));
+}
+
 }  // namespace detail
 
 /* --- arguments ----------------------------------------------------------------------------------------------------------------------- */
@@ -170,6 +207,21 @@ struct search_options : rtv_search_options {
 };
 struct quantizer_options : rtv_quantizer_options {
     quantizer_options() noexcept { rtv_quantizer_options_init_sized(this, sizeof(rtv_quantizer_options)); }
+};
+struct index_options : rtv_index_options {
+    index_options() noexcept { rtv_index_options_init_sized(this, sizeof(rtv_index_options)); }
+};
+struct accuracy_options : rtv_accuracy_options {
+    accuracy_options() noexcept { rtv_accuracy_options_init_sized(this, sizeof(rtv_accuracy_options)); }
+};
+struct reduce_options : rtv_reduce_options {
+    reduce_options() noexcept { rtv_reduce_options_init_sized(this, sizeof(rtv_reduce_options)); }
+};
+struct evaluation_options : rtv_evaluation_options {
+    evaluation_options() noexcept { rtv_evaluation_options_init_sized(this, sizeof(rtv_evaluation_options)); }
+};
+struct drift_options : rtv_drift_options {
+    drift_options() noexcept { rtv_drift_options_init_sized(this, sizeof(rtv_drift_options)); }
 };
 struct items : rtv_items {
     items() noexcept : rtv_items() { struct_size = sizeof(rtv_items); }
@@ -270,20 +322,19 @@ class model : public handle<rtv_model, rtv_model_free> {
         rtv_model_save(get(), path.c_str(), &e);
         return detail::finish(e);
     }
-    outcome<rtv_model_info> info() const {
-        rtv_model_info info = rtv_model_info();
-        rtv_error e;
-        info.struct_size = sizeof info;
-        rtv_model_info_get(get(), &info, &e);
-        return detail::finish(e, std::move(info));
+    outcome<rtv_model_info> info() const { return detail::info<rtv_model_info, const rtv_model>(rtv_model_info_get, get()); }
+    /* What every layer computes on, and why. */
+    outcome<std::vector<rtv_quantized_layer>> quantized_layers() const {
+        return detail::rows<rtv_quantized_layer>([&](rtv_quantized_layer *rows, std::int64_t capacity, std::int64_t *count, rtv_error *e) {
+            return rtv_model_quantized_layers(get(), rows, capacity, count, e);
+        });
     }
     /* The descriptors, [pictures][dim]; the first picture that fails is the failure of the call. */
     outcome<std::vector<float>> embed(span<const rtv_picture> pictures, const rtv_embed_options *options = nullptr) const {
-        rtv_model_info info = rtv_model_info();
+        rtv_model_info info = detail::blank<rtv_model_info>();
         std::vector<float> descriptors;
         embedding into;
         rtv_error e;
-        info.struct_size = sizeof info;
         if (rtv_model_info_get(get(), &info, &e) == RTV_OK) {
             descriptors.resize(pictures.size() * std::size_t(info.descriptor_dim));
             into.descriptors = descriptors.data();
@@ -315,6 +366,12 @@ class index : public handle<rtv_index, rtv_index_free> {
         rtv_index_create_for_model(made_for.get(), on.get(), &created, &e);
         return detail::finish(e, index(created));
     }
+    static outcome<index> create(const rtv_index_options &options, const runtime &on = runtime()) {
+        rtv_index *created = nullptr;
+        rtv_error e;
+        rtv_index_create_with(&options, on.get(), &created, &e);
+        return detail::finish(e, index(created));
+    }
     static outcome<index> open(const std::string &path, const runtime &on = runtime()) {
         rtv_index *opened = nullptr;
         rtv_error e;
@@ -337,6 +394,21 @@ class index : public handle<rtv_index, rtv_index_free> {
         rtv_index_add(get(), &items, count, &e);
         return detail::finish(e);
     }
+    /* A new index with fewer dimensions, in memory. */
+    outcome<index> reduce(const rtv_reduce_options &options) const {
+        rtv_index *reduced = nullptr;
+        rtv_error e;
+        rtv_index_reduce(get(), &options, nullptr, &reduced, &e);
+        return detail::finish(e, index(reduced));
+    }
+    /* The same in a new file, open for writing. */
+    outcome<index> reduce(const rtv_reduce_options &options, const std::string &path) const {
+        rtv_index *reduced = nullptr;
+        rtv_error e;
+        rtv_index_reduce(get(), &options, path.c_str(), &reduced, &e);
+        return detail::finish(e, index(reduced));
+    }
+    outcome<rtv_reduction_info> reduction() const { return detail::info<rtv_reduction_info, rtv_index>(rtv_reduction_info_get, get()); }
     outcome<rtv_index_info> info() const {
         rtv_error e;
         rtv_index_info info = ask(&e);
@@ -371,8 +443,7 @@ class index : public handle<rtv_index, rtv_index_free> {
    private:
     friend class searcher;
     rtv_index_info ask(rtv_error *e) const {
-        rtv_index_info info = rtv_index_info();
-        info.struct_size = sizeof info;
+        rtv_index_info info = detail::blank<rtv_index_info>();
         rtv_index_info_get(get(), &info, e);
         return info;
     }
@@ -446,6 +517,133 @@ class quantizer : public handle<rtv_quantizer, rtv_quantizer_free> {
         rtv_error e;
         rtv_quantizer_finish(get(), options, &made, &e);
         return detail::finish(e, model(made));
+    }
+    /* Layers go back to float32 until no more is lost than control.max_drop; steps (may be null) tells the way. */
+    outcome<model> finish_within(const rtv_accuracy_options &control, std::vector<rtv_accuracy_step> *steps = nullptr,
+                                 const rtv_model_options *options = nullptr) const {
+        rtv_model *made = nullptr;
+        std::vector<rtv_accuracy_step> taken(steps ? 4096 : 0, detail::blank<rtv_accuracy_step>()); /* two for each layer at most */
+        std::int64_t count = 0;
+        rtv_error e;
+        rtv_quantizer_finish_within(get(), &control, options, &made, taken.data(), std::int64_t(taken.size()), &count, &e);
+        if (steps && e.status == RTV_OK) steps->assign(taken.begin(), taken.begin() + (count < 4096 ? count : 4096));
+        return detail::finish(e, model(made));
+    }
+};
+
+/* --- how good it is ------------------------------------------------------------------------------------------------------------------ */
+
+class evaluation : public handle<rtv_evaluation, rtv_evaluation_free> {
+   public:
+    using handle::handle;
+    /* Leave-one-out among the items of one index. */
+    static outcome<evaluation> create(const index &gallery, const rtv_evaluation_options *options = nullptr) {
+        return create(gallery, index(), options);
+    }
+    /* Queries against a gallery. */
+    static outcome<evaluation> create(const index &gallery, const index &queries, const rtv_evaluation_options *options = nullptr) {
+        rtv_evaluation *created = nullptr;
+        rtv_error e;
+        rtv_evaluation_create(gallery.get(), queries.get(), options, &created, &e);
+        return detail::finish(e, evaluation(created));
+    }
+    outcome<rtv_evaluation_info> info() const {
+        return detail::info<rtv_evaluation_info, const rtv_evaluation>(rtv_evaluation_info_get, get());
+    }
+    /* metric: RTV_METRIC_*; k for RECALL and PRECISION. */
+    outcome<rtv_metric_value> metric(std::int32_t metric, std::int64_t k = 0, std::int32_t rule = RTV_RULE_MISS) const {
+        rtv_metric_value value = rtv_metric_value();
+        rtv_error e;
+        rtv_evaluation_metric(get(), metric, k, rule, &value, &e);
+        return detail::finish(e, std::move(value));
+    }
+    outcome<std::vector<rtv_class_count>> classes() const {
+        return detail::rows<rtv_class_count>([&](rtv_class_count *rows, std::int64_t capacity, std::int64_t *count, rtv_error *e) {
+            return rtv_evaluation_classes(get(), rows, capacity, count, e);
+        });
+    }
+    /* A metric for each of classes(). */
+    outcome<std::vector<double>> class_values(std::int32_t metric, std::int64_t k = 0, std::int32_t rule = RTV_RULE_MISS) const {
+        return detail::rows<double>([&](double *values, std::int64_t capacity, std::int64_t *count, rtv_error *e) {
+            return rtv_evaluation_class_values(get(), metric, k, rule, values, capacity, count, e);
+        });
+    }
+    outcome<std::vector<rtv_query_result>> queries() const {
+        return detail::rows<rtv_query_result>([&](rtv_query_result *rows, std::int64_t capacity, std::int64_t *count, rtv_error *e) {
+            return rtv_evaluation_queries(get(), rows, capacity, count, e);
+        });
+    }
+    /* Up to most of those that have relevant items, the hardest first. */
+    outcome<std::vector<rtv_query_result>> hardest(std::int64_t most) const {
+        return detail::rows<rtv_query_result>([&](rtv_query_result *rows, std::int64_t capacity, std::int64_t *count,
+                                                  rtv_error *e) { return rtv_evaluation_hardest(get(), rows, capacity, count, e); },
+                                              most);
+    }
+    /* scores: RTV_SCORES_*. */
+    outcome<std::vector<std::int64_t>> histogram(std::int32_t scores, double low, double high, std::int64_t bins) const {
+        std::vector<std::int64_t> counts(bins > 0 ? std::size_t(bins) : 1);
+        rtv_error e;
+        rtv_evaluation_histogram(get(), scores, low, high, bins, counts.data(), nullptr, &e);
+        return detail::finish(e, std::move(counts));
+    }
+    outcome<rtv_threshold> threshold(double false_accept_rate) const {
+        rtv_threshold found = rtv_threshold();
+        rtv_error e;
+        rtv_evaluation_threshold(get(), false_accept_rate, &found, &e);
+        return detail::finish(e, std::move(found));
+    }
+};
+
+/* How far model b is from model a. */
+class drift : public handle<rtv_drift, rtv_drift_free> {
+   public:
+    using handle::handle;
+    static outcome<drift> measure(const model &a, const model &b, span<const rtv_picture> pictures,
+                                  const rtv_drift_options *options = nullptr) {
+        rtv_drift *measured = nullptr;
+        rtv_error e;
+        rtv_drift_measure(a.get(), b.get(), pictures.data(), pictures.count(), options, &measured, &e);
+        return detail::finish(e, drift(measured));
+    }
+    outcome<rtv_drift_info> info() const { return detail::info<rtv_drift_info, const rtv_drift>(rtv_drift_info_get, get()); }
+    outcome<std::vector<rtv_recall_drift>> recalls() const {
+        return detail::rows<rtv_recall_drift>([&](rtv_recall_drift *rows, std::int64_t capacity, std::int64_t *count, rtv_error *e) {
+            return rtv_drift_recalls(get(), rows, capacity, count, e);
+        });
+    }
+    outcome<std::vector<rtv_layer_drift>> layers() const {
+        return detail::rows<rtv_layer_drift>([&](rtv_layer_drift *rows, std::int64_t capacity, std::int64_t *count, rtv_error *e) {
+            return rtv_drift_layers(get(), rows, capacity, count, e);
+        });
+    }
+    outcome<std::vector<rtv_picture_drift>> pictures() const {
+        return detail::rows<rtv_picture_drift>([&](rtv_picture_drift *rows, std::int64_t capacity, std::int64_t *count, rtv_error *e) {
+            return rtv_drift_pictures(get(), rows, capacity, count, e);
+        });
+    }
+};
+
+/* The list of a customary data set; what entries point to lives as long. */
+class dataset : public handle<rtv_dataset, rtv_dataset_free> {
+   public:
+    using handle::handle;
+    static outcome<dataset> read(const std::string &path, std::int32_t format, const runtime &on = runtime()) {
+        rtv_dataset *list = nullptr;
+        rtv_error e;
+        rtv_dataset_read(path.c_str(), format, on.get(), &list, &e);
+        return detail::finish(e, dataset(list));
+    }
+    outcome<rtv_dataset_info> info() const { return detail::info<rtv_dataset_info, const rtv_dataset>(rtv_dataset_info_get, get()); }
+    outcome<rtv_dataset_entry> entry(std::int64_t number) const {
+        rtv_dataset_entry found = detail::blank<rtv_dataset_entry>();
+        rtv_error e;
+        rtv_dataset_entry_get(get(), number, &found, &e);
+        return detail::finish(e, std::move(found));
+    }
+    /* Empty when there is no such class. */
+    std::string class_name(std::int32_t class_id) const {
+        const char *name = rtv_dataset_class_name(get(), class_id);
+        return name ? name : "";
     }
 };
 
