@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# package.sh - makes the .deb and the tarball, and tries each in an empty Debian 12: the program, and the program of README.md compiled there.
+# package.sh - makes the .deb and the tarball, and tries each in an empty Debian 12: the program, and the programs of README.md in C and Go
+# compiled there.
 # Usage, as root: tests/package.sh
 #
 # Not one of the tests that tests/run.sh runs: it needs root, debootstrap, the network and some minutes.
@@ -43,7 +44,7 @@ for file in /etc/hosts /etc/resolv.conf /etc/ssl/certs/ca-certificates.crt; do #
     [ ! -e $file ] || { mkdir -p "$work/deb${file%/*}" && cp $file "$work/deb$file"; }
 done
 mkdir -p "$work/deb/try/pictures"
-cp examples/nearest.c "$work/deb/try"
+cp examples/nearest.c examples/nearest.go "$work/deb/try"
 cp -R examples/gallery/ant examples/gallery/key "$work/deb/try/pictures"
 cp -a "$work/deb" "$work/tarball"
 
@@ -59,6 +60,12 @@ try() { # root, what pkg-config has to be told
     quietly inside "$1" 'apt-get install -y --no-install-recommends gcc libc6-dev pkg-config'
     inside "$1" "$2"' cc /try/nearest.c $(pkg-config --cflags --libs retrieve) -o /try/nearest'
     inside "$1" "cd /try; model=\$(find / -xdev -name '*.safetensors' | head -n 1); ./nearest \$model try.rtvx pictures/key/noto.png" | tee "$work/found"
+    grep -q '1.0000 .*key/noto.png' "$work/found"
+    quietly inside "$1" 'apt-get install -y --no-install-recommends golang-go'
+    inside "$1" "export GOPROXY=off GOFLAGS=-mod=mod $2; "'mkdir /try/go; cd /try/go; cp /try/nearest.go .
+        module=libretrieve.org/go/retrieve
+        go mod init example.org/nearest && go mod edit -require=$module@v0.0.0 -replace=$module="$(find /usr -path "*$module")" && go build'
+    inside "$1" "cd /try; model=\$(find / -xdev -name '*.safetensors' | head -n 1); go/nearest \$model try.rtvx pictures/key/noto.png" | tee "$work/found"
     grep -q '1.0000 .*key/noto.png' "$work/found"
 }
 
