@@ -21,7 +21,7 @@ import numpy
 from clustered import clustered
 
 K = 10
-ISAS = {"any": 100, "scalar": 1, "avx2": 2, "avx512": 3, "vnni": 4}
+ISAS = {"any": 1000, "scalar": 10, "avx2": 20, "avx512": 30, "vnni": 40}
 
 
 class Options(ctypes.Structure):

@@ -3,10 +3,7 @@ package retrieve
 // #include "shim.h"
 import "C"
 
-import (
-	"context"
-	"runtime"
-)
+import "context"
 
 // Storage says how an index keeps vectors; what is searched, scored and given back is what is kept.
 type Storage int32
@@ -37,8 +34,9 @@ type OpenOptions struct {
 // consistent state; searches never wait for a change.
 type Index struct {
 	object
-	c   *C.rtv_index
-	dim int
+	c    *C.rtv_index
+	dim  int // of what is given
+	kept int // of what is kept; less in a reduced index
 }
 
 // NewIndex makes an empty index in memory.
@@ -114,15 +112,7 @@ func makeIndex(path string, rt *Runtime, create func(*C.char, *C.rtv_runtime, **
 		rt.release()
 		return nil, err
 	}
-	x := &Index{c: c}
-	x.own(func() {
-		C.rtv_index_free(c)
-		rt.release()
-	})
-	runtime.SetFinalizer(x, (*Index).Close)
-	info, err := x.Info()
-	x.dim = info.Dim
-	return x, err
+	return adopt(c, rt.release)
 }
 
 // VerifyIndex reads a whole index file and checks all of it; the error names what is damaged, and where.
@@ -152,7 +142,8 @@ func (x *Index) Compact() error {
 
 // IndexInfo is what an index is.
 type IndexInfo struct {
-	Dim          int
+	Dim          int    // floats of a vector as it is given
+	KeptDim      int    // floats of a vector as it is kept; fewer in a reduced index
 	Count        int    // items
 	Fingerprint  string // of the model whose descriptors these are; empty for none
 	ModelName    string
@@ -180,6 +171,7 @@ func (x *Index) Info() (IndexInfo, error) {
 	err := x.ask(func(e *C.rtv_error) { C.rtv_index_info_get(x.c, &info, e) })
 	return IndexInfo{
 		Dim:          int(info.dim),
+		KeptDim:      int(info.kept_dim),
 		Count:        int(info.count),
 		Fingerprint:  C.GoString(&info.fingerprint[0]),
 		ModelName:    C.GoString(&info.model_name[0]),
@@ -202,7 +194,7 @@ func (x *Index) Info() (IndexInfo, error) {
 	}, err
 }
 
-// Dim is how many floats a vector has.
+// Dim is how many floats a vector has as it is given; a reduced index keeps fewer, [IndexInfo].KeptDim.
 func (x *Index) Dim() int { return x.dim }
 
 // Len is how many items there are; 0 when the index is closed.

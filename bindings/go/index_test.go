@@ -1,6 +1,7 @@
 package retrieve
 
 import (
+	"context"
 	"errors"
 	"math"
 	"os"
@@ -205,4 +206,62 @@ func TestExportAndImport(t *testing.T) {
 	}
 	refuses(t, again.Import(folder+"/b.npy"), os.ErrNotExist, "b.npy")
 	refuses(t, indexOf(t, 3, Items{}).Import(folder+"/a.npy"), ErrMismatch, "")
+}
+
+func TestReduce(t *testing.T) {
+	const n, dim, kept = 40, 8, 3
+	vectors := unitVectors(n, dim)
+	x := indexOf(t, dim, Items{Vectors: vectors})
+	path := filepath.Join(t.TempDir(), "small.rtvx")
+	small, err := x.Reduce(context.Background(), ReduceOptions{Dim: kept, Path: path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer small.Close()
+	reduction, err := small.Reduction()
+	if err != nil || reduction.Dim != dim || reduction.KeptDim != kept || reduction.FitItems != n || !(reduction.Variance > 0) {
+		t.Errorf("got %v, %v", reduction, err)
+	}
+	if reduction, err := x.Reduction(); err != nil || reduction != nil {
+		t.Errorf("got %v, %v", reduction, err)
+	}
+	all, err := small.VectorsOf(0, 1)
+	if err != nil || len(all) != 2*kept {
+		t.Errorf("got %v, %v", all, err)
+	}
+	seen := 0
+	err = small.Visit(func(item *Item) error {
+		if len(item.Vector) != kept || item.ID < 2 && !reflect.DeepEqual(item.Vector, all[int(item.ID)*kept:][:kept]) {
+			t.Errorf("got %v of item %d", item.Vector, item.ID)
+		}
+		seen++
+		return nil
+	})
+	if err != nil || seen != n {
+		t.Errorf("got %d items, %v", seen, err)
+	}
+	hits, err := small.Search(context.Background(), vectors[:dim], 1, nil)
+	if err != nil || hits[0][0].ID != 0 {
+		t.Errorf("got %v, %v", hits, err)
+	}
+	like, err := x.Reduce(context.Background(), ReduceOptions{Like: small})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer like.Close()
+	cut, err := x.Reduce(context.Background(), ReduceOptions{Dim: 2, Truncate: true, Unscaled: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cut.Close()
+	if first, err := cut.VectorsOf(0); err != nil || !reflect.DeepEqual(first, vectors[:2]) {
+		t.Errorf("got %v, %v", first, err)
+	}
+	_, err = x.Reduce(context.Background(), ReduceOptions{Dim: dim + 1})
+	refuses(t, err, ErrInvalidArgument, "kept_dim")
+	_, err = x.Reduce(context.Background(), ReduceOptions{Dim: kept, Path: path})
+	refuses(t, err, ErrExists, "small.rtvx")
+	ctx, cancel := context.WithCancel(context.Background())
+	_, err = x.Reduce(ctx, ReduceOptions{Dim: kept, Progress: func(done, total int64) { cancel() }})
+	refuses(t, err, ErrCancelled, "")
 }

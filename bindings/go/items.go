@@ -125,9 +125,9 @@ func (x *Index) Payload(id int64) ([]byte, error) {
 	return append([]byte(nil), payload[:size]...), nil
 }
 
-// VectorsOf are the vectors of items, as they are kept.
+// VectorsOf are the vectors of items, as they are kept, [IndexInfo].KeptDim floats each.
 func (x *Index) VectorsOf(ids ...int64) ([]float32, error) {
-	vectors := make([]float32, len(ids)*x.dim)
+	vectors := make([]float32, len(ids)*x.kept)
 	err := x.ask(func(e *C.rtv_error) {
 		C.rtv_index_vectors(x.c, at[C.int64_t](ids), C.int64_t(len(ids)), at[C.float](vectors), e)
 	})
@@ -168,12 +168,12 @@ func (x *Index) Visit(visit func(item *Item) error) error {
 	}
 	defer x.done()
 	c, _ := begin(context.Background(), nil)
-	item := Item{Vector: make([]float32, x.dim)}
+	item := Item{Vector: make([]float32, x.kept)}
 	c.visit = func(from *C.rtv_item) error {
 		item.ID, item.Class, item.PredictedClass = int64(from.id), int32(from.class_id), int32(from.predicted_class)
 		item.Key = C.GoStringN(from.key, C.int(from.key_bytes))
 		item.Payload = append(item.Payload[:0], unsafe.Slice((*byte)(from.payload.data), int(from.payload.size_bytes))...)
-		copy(item.Vector, unsafe.Slice((*float32)(from.vector), x.dim))
+		copy(item.Vector, unsafe.Slice((*float32)(from.vector), x.kept))
 		return visit(&item)
 	}
 	var e C.rtv_error

@@ -48,6 +48,7 @@ const (
 	AVX2       ISA = C.RTV_ISA_AVX2   // with FMA and F16C
 	AVX512     ISA = C.RTV_ISA_AVX512 // F, CD, BW, DQ, VL
 	AVX512VNNI ISA = C.RTV_ISA_AVX512_VNNI
+	AMX        ISA = C.RTV_ISA_AMX // tiles of int8 and BF16
 )
 
 func (i ISA) String() string {

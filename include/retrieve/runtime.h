@@ -37,6 +37,7 @@ enum {
     RTV_ISA_AVX2 = 20,   /* with FMA and F16C */
     RTV_ISA_AVX512 = 30, /* F, CD, BW, DQ, VL */
     RTV_ISA_AVX512_VNNI = 40,
+    RTV_ISA_AMX = 50,  /* tiles of int8 and BF16. They are asked of Linux for the process when the first uncapped runtime is made */
     RTV_ISA_ANY = 1000 /* no cap */
 };
 

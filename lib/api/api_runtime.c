@@ -48,6 +48,8 @@ const char *rtv_isa_name(int32_t isa) {
             return "AVX-512";
         case RTV_ISA_AVX512_VNNI:
             return "AVX-512 VNNI";
+        case RTV_ISA_AMX:
+            return "AMX";
         case RTV_ISA_ANY:
             return "any";
         default:

@@ -10,6 +10,29 @@
 
 #if defined(__x86_64__)
 #include <cpuid.h>
+#include <sys/syscall.h>
+
+#if defined(__linux__) && defined(SYS_arch_prctl)
+enum { GET_SUPPORTED = 0x1021, GET_PERMITTED = 0x1022, REQUEST_PERMISSION = 0x1023, TILE_DATA = 18 }; /* <asm/prctl.h> of Linux 5.16 */
+
+/* Of the processor and the system; whether the process may use them is another question. */
+static int has_tiles(void) {
+    const unsigned wanted = 1u << 22 | 1u << 24 | 1u << 25; /* BF16, tiles, int8 */
+    uint64_t supported = 0;
+    unsigned a, b, c, d;
+    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || (d & wanted) != wanted) return 0;
+    return syscall(SYS_arch_prctl, GET_SUPPORTED, &supported) == 0 && (supported >> TILE_DATA & 1) != 0;
+}
+
+int rtvi_cpu_take_tiles(void) {
+    uint64_t permitted = 0;
+    if (syscall(SYS_arch_prctl, REQUEST_PERMISSION, TILE_DATA) != 0) return 0;
+    return syscall(SYS_arch_prctl, GET_PERMITTED, &permitted) == 0 && (permitted >> TILE_DATA & 1) != 0;
+}
+#else
+static int has_tiles(void) { return 0; }
+int rtvi_cpu_take_tiles(void) { return 0; }
+#endif
 
 static int32_t detect_isa(void) {
     unsigned a, b, c, d;
@@ -19,7 +42,8 @@ static int32_t detect_isa(void) {
     if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512cd") || !__builtin_cpu_supports("avx512bw") ||
         !__builtin_cpu_supports("avx512dq") || !__builtin_cpu_supports("avx512vl"))
         return RTV_ISA_AVX2;
-    return __builtin_cpu_supports("avx512vnni") ? RTV_ISA_AVX512_VNNI : RTV_ISA_AVX512;
+    if (!__builtin_cpu_supports("avx512vnni")) return RTV_ISA_AVX512;
+    return has_tiles() ? RTV_ISA_AMX : RTV_ISA_AVX512_VNNI;
 }
 
 /* Asked once: in a virtual machine each cpuid instruction is a trap of up to half a millisecond. */
@@ -41,6 +65,7 @@ void rtvi_cpu_name(char *name, size_t capacity) {
 }
 #else
 int32_t rtvi_cpu_isa(void) { return RTV_ISA_SCALAR; }
+int rtvi_cpu_take_tiles(void) { return 0; }
 
 void rtvi_cpu_name(char *name, size_t capacity) {
 #if defined(__aarch64__)

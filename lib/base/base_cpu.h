@@ -7,6 +7,8 @@
 
 /* The best RTV_ISA_* of this processor and operating system. */
 int32_t rtvi_cpu_isa(void);
+/* Asks the operating system for the tiles of AMX, for this process: 0 when it may not use them. */
+int rtvi_cpu_take_tiles(void);
 /* Processors that this process may use (its affinity mask), at least 1. */
 int32_t rtvi_cpu_count(void);
 void rtvi_cpu_name(char *name, size_t capacity);

@@ -26,6 +26,7 @@ void rtvi_env_init(rtvi_env *env, const rtv_allocator *allocator, int32_t max_is
     memset(env, 0, sizeof *env);
     env->allocator = allocator ? *allocator : libc;
     env->isa = max_isa < best ? max_isa : best;
+    if (env->isa >= RTV_ISA_AMX && !rtvi_cpu_take_tiles()) env->isa = RTV_ISA_AVX512_VNNI;
     env->log_level = RTV_LOG_WARNING;
     pthread_mutex_init(&env->log_mutex, NULL);
 }

@@ -160,12 +160,21 @@ static size_t take_pairs(const ranking *r, rank_lane *own, size_t first, const r
     return kept;
 }
 
+/* The floats of a row that will be needed soon, from memory to the cache. */
+static void fetch_row(const rtvi_rows *rows, size_t row) {
+    const rtvi_chunk *chunk = rtvi_rows_locate(rows, &row);
+    const size_t size = rows->dim * sizeof(float);
+    if (rows->storage != RTV_STORAGE_FLOAT32) return;
+    for (size_t i = 0; i < size; i += RTVI_CACHE_LINE) __builtin_prefetch((const char *)chunk->vectors + row * size + i);
+}
+
 /* The finer record of a row, made when first needed. */
 static const void *fine_row(ranking *r, rank_lane *own, size_t row, const rtvi_scan_block *block) {
     const size_t dim = r->pass.rows->dim;
     rtvi_coarse_head *fine = (rtvi_coarse_head *)(void *)(own->fine + row * rtvi_fine_size(dim));
     if (own->fine_of[row] != block->numbers[row]) {
         const float *vector = rtvi_score_floats(r->pass.rows, block->numbers[row], own->vector);
+        if (row + 1 < block->count) fetch_row(r->pass.rows, block->numbers[row + 1]);
         r->encode(vector, dim, own->rows[row].slack[NEAR][0], fine);
         own->fine_of[row] = block->numbers[row];
     }

@@ -74,6 +74,7 @@ size_t rtvi_coarse_scan_c(const rtvi_coarse_panel *panel, const float *limits, c
 
 rtvi_coarse_scan_fn rtvi_coarse_select_scan(int32_t isa) {
 #if defined(__x86_64__)
+    if (isa >= RTV_ISA_AMX) return rtvi_coarse_scan_amx;
     if (isa >= RTV_ISA_AVX512_VNNI) return rtvi_coarse_scan_vnni;
     if (isa >= RTV_ISA_AVX2) return rtvi_coarse_scan_avx2;
 #endif

@@ -93,6 +93,8 @@ size_t rtvi_coarse_scan_avx2(const rtvi_coarse_panel *panel, const float *limits
                              const float *row_limits, rtvi_coarse_event *events);
 size_t rtvi_coarse_scan_vnni(const rtvi_coarse_panel *panel, const float *limits, const uint8_t *const *records, size_t num_rows,
                              const float *row_limits, rtvi_coarse_event *events);
+size_t rtvi_coarse_scan_amx(const rtvi_coarse_panel *panel, const float *limits, const uint8_t *const *records, size_t num_rows,
+                            const float *row_limits, rtvi_coarse_event *events);
 #endif
 
 #endif

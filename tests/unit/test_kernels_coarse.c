@@ -92,7 +92,7 @@ static void check_bounds(const test_panel *panel, size_t count, size_t dim, size
 }
 
 static void check_width(size_t count, size_t width, size_t dim, size_t num_rows) {
-    static const int32_t isas[] = {RTV_ISA_AVX2, RTV_ISA_AVX512_VNNI};
+    static const int32_t isas[] = {RTV_ISA_AVX2, RTV_ISA_AVX512_VNNI, RTV_ISA_AMX};
     static float expected[RTVI_COARSE_ROWS][MAX_WIDTH], got[RTVI_COARSE_ROWS][MAX_WIDTH];
     float row_limits[RTVI_COARSE_ROWS];
     test_panel panel;
@@ -102,8 +102,9 @@ static void check_width(size_t count, size_t width, size_t dim, size_t num_rows)
             make_panel(&panel, levels, count, width, dim, way ? 0.25F : -INFINITY);
             scan(rtvi_coarse_scan_c, &panel, dim, num_rows, way == 2 ? row_limits : NULL, expected);
             if (way == 0) check_bounds(&panel, count, dim, num_rows, expected);
-            for (size_t i = 0; i < 2 && isas[i] <= rtvi_cpu_isa(); i++) {
+            for (size_t i = 0; i < 3 && isas[i] <= rtvi_cpu_isa(); i++) {
                 if (rtvi_coarse_levels(isas[i]) < levels) continue;
+                if (isas[i] == RTV_ISA_AMX && !rtvi_cpu_take_tiles()) continue;
                 scan(rtvi_coarse_select_scan(isas[i]), &panel, dim, num_rows, way == 2 ? row_limits : NULL, got);
                 assert_memory_equal(got, expected, sizeof got);
             }
@@ -112,7 +113,7 @@ static void check_width(size_t count, size_t width, size_t dim, size_t num_rows)
 }
 
 static void all_forms_and_bounds(void **state) {
-    static const size_t dims[] = {1, 3, 15, 16, 17, 63, 64, 65, 100, 200, 1536}, rows[] = {1, 3, 4, 12, 25, 64};
+    static const size_t dims[] = {1, 3, 15, 16, 17, 63, 64, 65, 128, 200, 1536}, rows[] = {1, 3, 4, 12, 41, 64};
     (void)state;
     for (size_t d = 0; d < sizeof dims / sizeof *dims; d++) {
         for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {

@@ -17,6 +17,7 @@ _ISA = {
     "avx2": _ffi.RTV_ISA_AVX2,
     "avx512": _ffi.RTV_ISA_AVX512,
     "avx512_vnni": _ffi.RTV_ISA_AVX512_VNNI,
+    "amx": _ffi.RTV_ISA_AMX,
     "any": _ffi.RTV_ISA_ANY,
 }
 _LEVELS = {
@@ -59,8 +60,8 @@ class Runtime(Handle):
     log_level : int, optional
         The lowest level of `logging` that is passed on.
     max_isa : str, optional
-        ``"scalar"``, ``"avx2"``, ``"avx512"``, ``"avx512_vnni"`` or ``"any"``. A cap below any holds for the whole process and has to come
-        before everything else.
+        ``"scalar"``, ``"avx2"``, ``"avx512"``, ``"avx512_vnni"``, ``"amx"`` or ``"any"``. A cap below any holds for the whole process and has
+        to come before everything else.
     """
 
     __slots__ = ()
