@@ -27,9 +27,12 @@ int main(int argc, char **argv) { /* MODEL OUT PICTURE... */
     rtv_accuracy_options options;
     static rtv_accuracy_step steps[STEPS_MOST];
     int64_t num_steps = 0;
-    rtv_picture *pictures = calloc((size_t)argc, sizeof *pictures); /* those that calibrate, then those that measure */
-    int32_t *classes = calloc((size_t)argc, sizeof *classes), class_id = 0;
-    if (half < 1 || !pictures || !classes) return 2;
+    rtv_picture *pictures = NULL; /* those that calibrate, then those that measure */
+    int32_t *classes = NULL, class_id = 0;
+    if (half < 1) return 2;
+    pictures = calloc((size_t)count, sizeof *pictures);
+    classes = calloc((size_t)count, sizeof *classes);
+    if (!pictures || !classes) return 2;
     for (int i = 0; i < count; i++) {
         const int to = i % 2 == 0 ? half + i / 2 : i / 2;
         if (i > 0) class_id += !same_folder(argv[i + 2], argv[i + 3]);
