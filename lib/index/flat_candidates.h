@@ -31,6 +31,11 @@ typedef struct rtvi_scorer {
 /* Entries that a search for k in num_rows rows keeps. */
 size_t rtvi_candidates_capacity(size_t k, size_t num_rows);
 
+/* None yet, of the best k: room for heaps[2][k] and entries[capacity]. */
+static inline rtvi_candidates rtvi_candidates_none(rtv_hit *heaps, size_t k, rtvi_candidate *entries, size_t capacity) {
+    return (rtvi_candidates){.best = {heaps, 0, k}, .lower = {heaps + k, 0, k}, .entries = entries, .capacity = capacity};
+}
+
 /* An item whose upper bound is below this is none of the best k, nor is it wanted. */
 static inline float rtvi_candidates_limit(const rtvi_candidates *c, float min_score) {
     const float limit = rtvi_topk_limit(&c->lower, min_score);

@@ -69,11 +69,8 @@ static void lay_out(lists *l, rtvi_arena *a) {
 }
 
 static void reset(lists *l, size_t first, size_t count) {
-    for (size_t at = first; at < first + count; at++) {
-        rtv_hit *heaps = l->heaps + at * 2 * l->k;
-        l->own[at] = (rtvi_candidates){
-            .best = {heaps, 0, l->k}, .lower = {heaps + l->k, 0, l->k}, .entries = l->entries + at * l->capacity, .capacity = l->capacity};
-    }
+    for (size_t at = first; at < first + count; at++)
+        l->own[at] = rtvi_candidates_none(l->heaps + at * 2 * l->k, l->k, l->entries + at * l->capacity, l->capacity);
 }
 
 static rtvi_scorer scorer_of(const lists *l, size_t lane, size_t place) {
@@ -181,36 +178,19 @@ static int32_t make_lists(lists *l, int64_t capacity, int64_t *count, rtv_error 
 
 int32_t rtvi_flat_neighbors(rtvi_flat *flat, rtvi_team *team, int64_t k, const rtv_search_options *options, int64_t *ids, rtv_hit *hits,
                             int64_t *num_hits, int64_t capacity, int64_t *count, rtv_error *error) {
-    const rtvi_rows *rows;
-    rtvi_filter filter;
+    lists l = {.min_score = options->min_score, .hits_per_item = (size_t)k, .ids = ids, .hits = hits, .num_hits = num_hits};
     int32_t status = rtvi_search_check(flat, NULL, capacity, k, error);
     if (status == RTV_OK) status = check_options(options, error);
+    if (status == RTV_OK) status = rtvi_pass_open(&l.pass, flat, team, options, error);
     if (status != RTV_OK) return status;
-    rows = rtvi_flat_rows_take(flat);
-    status = rtvi_filter_init(flat, rows, options, NULL, 0, &filter, error);
-    if (status == RTV_OK) {
-        lists l = {.pass = {.flat = flat,
-                            .team = team,
-                            .rows = rows,
-                            .filter = &filter,
-                            .count = take_part(rows, &filter, NULL),
-                            .limit = options->min_score,
-                            .progress = options->progress,
-                            .progress_user = options->progress_user,
-                            .begin = begin_lists,
-                            .take = list_events,
-                            .end = end_lists,
-                            .max_queries = QUERIES_PER_BLOCK},
-                   .min_score = options->min_score,
-                   .hits_per_item = (size_t)k,
-                   .ids = ids,
-                   .hits = hits,
-                   .num_hits = num_hits};
-        l.pass.arg = &l;
-        status = make_lists(&l, capacity, count, error);
-        rtvi_filter_destroy(flat, &filter);
-    }
-    rtvi_flat_rows_give(flat, rows);
+    l.pass.count = take_part(l.pass.rows, l.pass.filter, NULL);
+    l.pass.arg = &l;
+    l.pass.begin = begin_lists;
+    l.pass.take = list_events;
+    l.pass.end = end_lists;
+    l.pass.max_queries = QUERIES_PER_BLOCK;
+    status = make_lists(&l, capacity, count, error);
+    rtvi_pass_close(&l.pass);
     return status == RTV_OK ? rtvi_error_clear(error) : status;
 }
 
@@ -241,11 +221,13 @@ static int32_t tell_pairs(void *arg, const rtvi_near *near, size_t count, rtv_er
     return RTV_OK;
 }
 
-/* With the rows in hand. */
+/* With the pass open. */
 static int32_t run_pairs(pairs *p, rtv_error *error) {
     rtvi_pass *pass = &p->stream.pass;
-    uint32_t *numbers = rtvi_alloc(pass->flat->env, pass->count, sizeof *numbers);
+    uint32_t *numbers;
     int32_t status;
+    pass->count = take_part(pass->rows, pass->filter, NULL);
+    numbers = rtvi_alloc(pass->flat->env, pass->count, sizeof *numbers);
     if (!numbers) return rtvi_error_out_of_memory(error, "index", pass->count * sizeof *numbers);
     take_part(pass->rows, pass->filter, numbers);
     pass->numbers = numbers;
@@ -256,28 +238,11 @@ static int32_t run_pairs(pairs *p, rtv_error *error) {
 
 int32_t rtvi_flat_pairs(rtvi_flat *flat, rtvi_team *team, const rtv_search_options *options, rtv_pairs_fn found, void *user,
                         rtv_error *error) {
-    const rtvi_rows *rows;
-    rtvi_filter filter;
+    pairs p = {.stream = {.tell = tell_pairs, .arg = &p}, .found = found, .user = user};
     int32_t status = check_options(options, error);
+    if (status == RTV_OK) status = rtvi_pass_open(&p.stream.pass, flat, team, options, error);
     if (status != RTV_OK) return status;
-    rows = rtvi_flat_rows_take(flat);
-    status = rtvi_filter_init(flat, rows, options, NULL, 0, &filter, error);
-    if (status == RTV_OK) {
-        pairs p = {.stream = {.pass = {.flat = flat,
-                                       .team = team,
-                                       .rows = rows,
-                                       .filter = &filter,
-                                       .count = take_part(rows, &filter, NULL),
-                                       .limit = options->min_score,
-                                       .progress = options->progress,
-                                       .progress_user = options->progress_user},
-                              .tell = tell_pairs},
-                   .found = found,
-                   .user = user};
-        p.stream.arg = &p;
-        status = run_pairs(&p, error);
-        rtvi_filter_destroy(flat, &filter);
-    }
-    rtvi_flat_rows_give(flat, rows);
+    status = run_pairs(&p, error);
+    rtvi_pass_close(&p.stream.pass);
     return status == RTV_OK ? rtvi_error_clear(error) : status;
 }

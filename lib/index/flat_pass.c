@@ -9,6 +9,25 @@
 
 #define ROWS_PER_ITEM (8 * RTVI_COARSE_ROWS)
 
+int32_t rtvi_pass_open(rtvi_pass *p, rtvi_flat *flat, rtvi_team *team, const rtv_search_options *options, rtv_error *error) {
+    int32_t status;
+    *p = (rtvi_pass){.flat = flat,
+                     .team = team,
+                     .rows = rtvi_flat_rows_take(flat),
+                     .filter = &p->made,
+                     .limit = options->min_score,
+                     .progress = options->progress,
+                     .progress_user = options->progress_user};
+    status = rtvi_filter_init(flat, p->rows, options, NULL, 0, &p->made, error);
+    if (status != RTV_OK) rtvi_flat_rows_give(flat, p->rows);
+    return status;
+}
+
+void rtvi_pass_close(rtvi_pass *p) {
+    rtvi_filter_destroy(p->flat, &p->made);
+    rtvi_flat_rows_give(p->flat, p->rows);
+}
+
 void rtvi_pass_init(rtvi_pass *p) {
     p->lanes = p->team ? (size_t)rtvi_team_threads(p->team) : 1;
     p->max_queries = rtvi_least(p->max_queries, p->count ? p->count : 1);

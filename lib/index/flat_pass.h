@@ -31,8 +31,14 @@ typedef struct rtvi_pass {
     size_t lanes, first, num_queries; /* this block: queries first to first + num_queries - 1 */
     size_t first_row, rows_per_item, num_items, base_item;
     rtvi_scan scan;
-    float *own; /* [max_queries][dim] of rows as queries */
+    float *own;       /* [max_queries][dim] of rows as queries */
+    rtvi_filter made; /* by rtvi_pass_open */
 } rtvi_pass;
+
+/* What the options ask of the index as it is now: flat, team, rows, filter, limit and progress are filled in, all else is 0. The pass stays
+ * where it is until it is closed. Errors: as rtvi_filter_init; then there is nothing to close. */
+int32_t rtvi_pass_open(rtvi_pass *pass, rtvi_flat *flat, rtvi_team *team, const rtv_search_options *options, rtv_error *error);
+void rtvi_pass_close(rtvi_pass *pass);
 
 /* Fills in the lanes; the pass then knows its sizes, and a caller can make room for what it keeps by lane. */
 void rtvi_pass_init(rtvi_pass *pass);

@@ -62,7 +62,7 @@ static int32_t tell_lists(void *arg, rtv_error *error) {
     return status;
 }
 
-/* With rows and filter in hand. */
+/* With the pass open. */
 static int32_t run_range(range *r, rtv_error *error) {
     rtvi_pass *pass = &r->stream.pass;
     const rtvi_env *env = pass->flat->env;
@@ -79,34 +79,19 @@ static int32_t run_range(range *r, rtv_error *error) {
 
 int32_t rtvi_flat_search_range(rtvi_flat *flat, rtvi_team *team, const float *queries, int64_t count, const rtv_search_options *options,
                                rtv_hits_fn found, void *user, rtv_error *error) {
-    const rtvi_rows *rows;
-    rtvi_filter filter;
+    range r = {.stream = {.tell = keep_hits, .end = tell_lists, .arg = &r}, .exclude = options->exclude_ids, .found = found, .user = user};
+    rtvi_pass *pass = &r.stream.pass;
     float *owned = NULL;
     int32_t status = rtvi_search_check(flat, queries, count, 1, error);
     if (status == RTV_OK) status = rtvi_flat_take_in(flat, team, queries, (size_t)count, "query", &queries, &owned, error);
     if (status != RTV_OK) return status;
-    rows = rtvi_flat_rows_take(flat);
-    status = rtvi_filter_init(flat, rows, options, NULL, 0, &filter, error);
+    status = rtvi_pass_open(pass, flat, team, options, error);
     if (status == RTV_OK) {
-        range r = {.stream = {.pass = {.flat = flat,
-                                       .team = team,
-                                       .rows = rows,
-                                       .filter = &filter,
-                                       .vectors = queries,
-                                       .count = (size_t)count,
-                                       .limit = options->min_score,
-                                       .progress = options->progress,
-                                       .progress_user = options->progress_user},
-                              .tell = keep_hits,
-                              .end = tell_lists},
-                   .exclude = options->exclude_ids,
-                   .found = found,
-                   .user = user};
-        r.stream.arg = &r;
+        pass->vectors = queries;
+        pass->count = (size_t)count;
         status = run_range(&r, error);
-        rtvi_filter_destroy(flat, &filter);
+        rtvi_pass_close(pass);
     }
-    rtvi_flat_rows_give(flat, rows);
     rtvi_free(flat->env, owned);
     return status == RTV_OK ? rtvi_error_clear(error) : status;
 }

@@ -155,11 +155,8 @@ static void begin_block(search *s) {
     rtvi_arithmetic_set(&before);
     rtvi_scan_set_queries(&s->scan, s->in.queries, s->num_queries, s->in.min_score);
     rtvi_arithmetic_restore(&before);
-    for (size_t at = 0; at < s->lanes * s->max_queries; at++) {
-        rtv_hit *heaps = s->heaps + at * 2 * s->k;
-        s->candidates[at] = (rtvi_candidates){
-            .best = {heaps, 0, s->k}, .lower = {heaps + s->k, 0, s->k}, .entries = s->entries + at * s->capacity, .capacity = s->capacity};
-    }
+    for (size_t at = 0; at < s->lanes * s->max_queries; at++)
+        s->candidates[at] = rtvi_candidates_none(s->heaps + at * 2 * s->k, s->k, s->entries + at * s->capacity, s->capacity);
 }
 
 static int32_t search_block(search *s, rtv_error *error) {
