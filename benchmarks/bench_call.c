@@ -3,17 +3,12 @@
  * For every line with a number on standard input: makes so many searches (one query, ten hits) and prints nanoseconds a call. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include <retrieve/retrieve.h>
 
-enum { K = 10, MAX_DIM = 4096 };
+#include "bench_support.h"
 
-static double now_ns(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
-}
+enum { K = 10, MAX_DIM = 4096 };
 
 static int answer(rtv_index *index, const float *query) {
     rtv_hit hits[K];
@@ -21,10 +16,10 @@ static int answer(rtv_index *index, const float *query) {
     rtv_error error;
     long calls;
     while (scanf("%ld", &calls) == 1) {
-        const double start = now_ns();
+        const int64_t start = now_ns();
         for (long i = 0; i < calls; i++)
             if (rtv_index_search(index, query, 1, K, NULL, hits, &num_hits, &error) != RTV_OK) return 1;
-        printf("%.1f\n", (now_ns() - start) / (double)calls);
+        printf("%.1f\n", (double)(now_ns() - start) / (double)calls);
         fflush(stdout);
     }
     return 0;

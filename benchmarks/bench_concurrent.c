@@ -6,9 +6,10 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include <retrieve/retrieve.h>
+
+#include "bench_support.h"
 
 enum { K = 10, ROUNDS = 3, MAX_CALLERS = 8, QUERIES = 64 };
 
@@ -20,12 +21,6 @@ typedef struct work {
     atomic_int failed;
     atomic_long done;
 } work;
-
-static double now_s(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
 
 static void *call(void *arg) {
     work *w = arg;

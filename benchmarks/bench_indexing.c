@@ -6,9 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <retrieve/retrieve.h>
+
+#include "bench_support.h"
 
 enum { BLOCK = 32, MAX_BLOCKS = 1000, MAX_THREADS = 64 };
 
@@ -20,12 +21,6 @@ typedef struct bench {
     uint64_t input_size;
     int next; /* picture to preprocess */
 } bench;
-
-static double now_ms(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
-}
 
 static void need(int32_t status, const rtv_error *error) {
     if (status == RTV_OK) return;

@@ -2,16 +2,10 @@
  * Usage: bench_ranks VECTORS DIM CLASSES THREADS ISA; raw float32 and int32, an RTV_ISA_* */
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "base/base_team.h"
+#include "bench_support.h"
 #include "index/flat_ranks.h"
-
-static double now_s(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
 
 static void *read_all(const char *path, size_t *size) {
     FILE *file = fopen(path, "rb");

@@ -4,26 +4,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/base_team.h"
+#include "bench_support.h"
 #include "index/flat.h"
 
 enum { RUNS = 5, K = 10 };
-
-static double now_ms(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
-}
-
-static void fill(float *x, size_t count) {
-    static uint32_t state = 1;
-    for (size_t i = 0; i < count; i++) {
-        state = state * 1664525u + 1013904223u;
-        x[i] = (float)(state >> 8) / 16777216.0F - 0.5F;
-    }
-}
 
 /* What reading the vectors costs and nothing else. */
 typedef struct reading {
