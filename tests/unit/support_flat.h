@@ -8,6 +8,17 @@
 
 #include "index/flat.h"
 
+/* Of a public function that is given &error, the test's own: the status is the expected one, and the error says the same. */
+#define assert_status(call, expected)                                                                    \
+    do {                                                                                                 \
+        memset(&error, 0x7f, sizeof error);                                                              \
+        const int32_t got_ = (call);                                                                     \
+        if (got_ != (expected)) fail_msg("%s: got %s: %s", #call, rtv_status_name(got_), error.message); \
+        assert_int_equal(error.status, got_);                                                            \
+        assert_int_equal(error.message[0] == 0, got_ == RTV_OK);                                         \
+        assert_true(strlen(error.message) < 200);                                                        \
+    } while (0)
+
 /* xorshift64*: the same numbers everywhere. */
 static inline uint64_t test_random(uint64_t *state) {
     uint64_t x = *state;

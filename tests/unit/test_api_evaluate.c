@@ -10,15 +10,6 @@
 static test_heap heap;
 static rtv_error error;
 
-#define assert_status(call, expected)                                                                    \
-    do {                                                                                                 \
-        memset(&error, 0x7f, sizeof error);                                                              \
-        const int32_t got_ = (call);                                                                     \
-        if (got_ != (expected)) fail_msg("%s: got %s: %s", #call, rtv_status_name(got_), error.message); \
-        assert_int_equal(error.status, got_);                                                            \
-        assert_true(strlen(error.message) < 200);                                                        \
-    } while (0)
-
 /* An item is added in the middle of the library's work, at this allocation, where no lock is held. */
 static rtv_index *change_in_allocation;
 static long change_at;

@@ -14,16 +14,6 @@ static test_heap heap;
 static rtv_error error;
 static const float corners[] = {1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1};
 
-#define assert_status(call, expected)                                                                    \
-    do {                                                                                                 \
-        memset(&error, 0x7f, sizeof error);                                                              \
-        const int32_t got_ = (call);                                                                     \
-        if (got_ != (expected)) fail_msg("%s: got %s: %s", #call, rtv_status_name(got_), error.message); \
-        assert_int_equal(error.status, got_);                                                            \
-        assert_int_equal(error.message[0] == 0, got_ == RTV_OK);                                         \
-        assert_true(strlen(error.message) < 200);                                                        \
-    } while (0)
-
 static rtv_runtime *make_runtime(void) {
     static rtv_allocator allocator = {&heap, test_heap_allocate, test_heap_release};
     rtv_runtime_options options;

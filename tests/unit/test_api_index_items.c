@@ -10,15 +10,6 @@ enum { DIM = 4 };
 static rtv_error error;
 static char folder[64], path[96];
 
-#define assert_status(call, expected)                                                                    \
-    do {                                                                                                 \
-        const int32_t got_ = (call);                                                                     \
-        if (got_ != (expected)) fail_msg("%s: got %s: %s", #call, rtv_status_name(got_), error.message); \
-        assert_int_equal(error.status, got_);                                                            \
-        assert_int_equal(error.message[0] == 0, got_ == RTV_OK);                                         \
-        assert_true(strlen(error.message) < 200);                                                        \
-    } while (0)
-
 static const float corners[] = {1, 0, 0, 0, 0, 2, 0, 0, 0, 0, 3, 0, 0.25F, 0.5F, 0, 4};
 static const int64_t corner_ids[] = {10, 11, 12, 13};
 static const char *const corner_keys[] = {"a", "b", NULL, "a"};

@@ -12,15 +12,6 @@ static char folder[64], path[96];
 static float vectors[COUNT][DIM];
 static int32_t classes[COUNT];
 
-#define assert_status(call, expected)                                                                    \
-    do {                                                                                                 \
-        const int32_t got_ = (call);                                                                     \
-        if (got_ != (expected)) fail_msg("%s: got %s: %s", #call, rtv_status_name(got_), error.message); \
-        assert_int_equal(error.status, got_);                                                            \
-        assert_int_equal(error.message[0] == 0, got_ == RTV_OK);                                         \
-        assert_true(strlen(error.message) < 200);                                                        \
-    } while (0)
-
 static rtv_index *make_index(int32_t dim, int32_t normalize) {
     static const char *const names[] = {"", "bee", "cat"};
     const rtv_bytes payloads[COUNT] = {{"one", 3}};
