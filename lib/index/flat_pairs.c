@@ -38,8 +38,7 @@ typedef struct lists {
     float min_score;
     size_t hits_per_item, k, capacity, panel_size, scratch_size; /* k: no more than there are others */
     uint32_t *numbers;                                           /* [count] of the rows that take part */
-    uint32_t *place_of;                                          /* [num_rows] among them */
-    float *limits;                                               /* [num_rows] of the rows */
+    float *limits;                                               /* [count] of these rows */
     float *floors;            /* [max_queries] those of this block's queries, as they were when it began */
     rtvi_candidates *own;     /* [count] */
     rtvi_candidates *of_lane; /* [lanes][max_queries] */
@@ -55,8 +54,7 @@ typedef struct lists {
 static void lay_out(lists *l, rtvi_arena *a) {
     const size_t lanes = l->pass.lanes, all = l->pass.count + lanes * l->pass.max_queries, dim = l->pass.rows->dim;
     l->numbers = rtvi_arena_carve(a, l->pass.count, 1, sizeof *l->numbers);
-    l->place_of = rtvi_arena_carve(a, l->pass.rows->num_rows, 1, sizeof *l->place_of);
-    l->limits = rtvi_arena_carve(a, l->pass.rows->num_rows, 1, sizeof *l->limits);
+    l->limits = rtvi_arena_carve(a, l->pass.count, 1, sizeof *l->limits);
     l->floors = rtvi_arena_carve(a, l->pass.max_queries, 1, sizeof *l->floors);
     l->own = rtvi_arena_carve(a, all, 1, sizeof *l->own);
     l->heaps = rtvi_arena_carve(a, all, 2 * l->k, sizeof *l->heaps);
@@ -99,25 +97,25 @@ static void list_events(void *arg, size_t lane, size_t first, const rtvi_coarse_
     lists *l = arg;
     float *limits = rtvi_scan_limits(&l->pass.scan, lane);
     for (size_t i = 0; i < count; i++) {
-        const size_t query = first + events[i].query, place = l->pass.first + query;
-        const uint32_t row = block->numbers[events[i].row];
+        const size_t query = first + events[i].query, place = l->pass.first + query, other = block->place + events[i].row;
         float slack;
-        if (query >= l->pass.num_queries || row <= l->numbers[place]) continue; /* the pair was met, or is an item with itself */
+        if (!rtvi_pass_meets(&l->pass, query, other)) continue;
         slack = rtvi_coarse_slack((const rtvi_coarse_head *)(const void *)block->records[events[i].row], l->pass.scan.length_slope[query],
                                   l->pass.scan.rest_slope[query]);
-        limits[query] =
-            offer(l, lane, &l->of_lane[lane * l->pass.max_queries + query], l->floors[query], place, row, events[i].score, slack);
-        l->limits[row] =
-            offer(l, lane, &l->own[l->place_of[row]], l->min_score, l->place_of[row], l->numbers[place], events[i].score, slack);
+        limits[query] = offer(l, lane, &l->of_lane[lane * l->pass.max_queries + query], l->floors[query], place, l->numbers[other],
+                              events[i].score, slack);
+        l->limits[other] = offer(l, lane, &l->own[other], l->min_score, other, l->numbers[place], events[i].score, slack);
     }
 }
 
-static void begin_lists(void *arg) {
+static int32_t begin_lists(void *arg, rtv_error *error) {
     lists *l = arg;
+    (void)error;
     reset(l, l->pass.count, l->pass.lanes * l->pass.max_queries);
-    for (size_t q = 0; q < l->pass.num_queries; q++) l->floors[q] = l->limits[l->numbers[l->pass.first + q]];
+    memcpy(l->floors, l->limits + l->pass.first, l->pass.num_queries * sizeof *l->floors);
     for (size_t lane = 0; lane < l->pass.lanes; lane++)
         memcpy(rtvi_scan_limits(&l->pass.scan, lane), l->floors, l->pass.num_queries * sizeof *l->floors);
+    return RTV_OK;
 }
 
 static void finish_list(void *arg, int64_t item, int32_t lane) {
@@ -145,18 +143,16 @@ static int32_t end_lists(void *arg, rtv_error *error) {
 
 static int32_t run_lists(lists *l, rtv_error *error) {
     rtvi_arena measure = {NULL, 0, 0}, real = {NULL, 0, 0};
-    const size_t num_rows = l->pass.rows->num_rows;
     int32_t status;
     lay_out(l, &measure);
     if (!measure.overflow) real.base = rtvi_alloc(l->pass.flat->env, measure.used, 1);
     if (!real.base) return rtvi_error_out_of_memory(error, "index", measure.used);
     lay_out(l, &real);
     take_part(l->pass.rows, l->pass.filter, l->numbers);
-    for (size_t i = 0; i < l->pass.count; i++) l->place_of[l->numbers[i]] = (uint32_t)i;
-    for (size_t i = 0; i < num_rows; i++) l->limits[i] = l->min_score;
+    for (size_t i = 0; i < l->pass.count; i++) l->limits[i] = l->min_score;
     reset(l, 0, l->pass.count);
     l->pass.numbers = l->numbers;
-    l->pass.row_limits = l->pass.scan.row_limits = l->limits;
+    l->pass.row_limits = l->limits;
     status = rtvi_pass_run(&l->pass, error);
     rtvi_free(l->pass.flat->env, real.base);
     return status;

@@ -33,7 +33,7 @@ void rtvi_pass_init(rtvi_pass *p) {
     p->max_queries = rtvi_least(p->max_queries, p->count ? p->count : 1);
     p->rows_per_item = ROWS_PER_ITEM;
     rtvi_scan_init(&p->scan, p->rows, p->filter, p->flat->env->isa, p->max_queries, p->lanes);
-    p->scan.row_limits = p->row_limits;
+    p->num_rows = p->vectors ? p->rows->num_rows : p->count;
 }
 
 typedef struct shared {
@@ -59,7 +59,7 @@ int32_t rtvi_pass_share(const rtvi_pass *p, rtvi_item_fn task, void *arg, size_t
 static void scan_item(void *arg, int64_t item, int32_t lane) {
     rtvi_pass *p = arg;
     const size_t number = p->base_item + (size_t)item, first = p->first_row + number * p->rows_per_item;
-    rtvi_scan_run(&p->scan, (size_t)lane, first, rtvi_least(first + p->rows_per_item, p->rows->num_rows), p->take, p->arg);
+    rtvi_scan_run(&p->scan, (size_t)lane, first, rtvi_least(first + p->rows_per_item, p->num_rows), p->take, p->arg);
     if (p->item_done) p->item_done(p->arg, (size_t)lane, number);
 }
 
@@ -70,14 +70,13 @@ static void begin_block(rtvi_pass *p) {
     for (size_t q = 0; !p->vectors && q < p->num_queries; q++) rtvi_score_vector(p->rows, p->numbers[p->first + q], p->own + q * dim);
     rtvi_scan_set_queries(&p->scan, rtvi_pass_query(p, 0), p->num_queries, p->limit);
     rtvi_arithmetic_restore(&before);
-    p->first_row = p->vectors ? 0 : p->numbers[p->first] / RTVI_COARSE_ROWS * RTVI_COARSE_ROWS;
-    p->num_items = rtvi_divide_up(p->rows->num_rows - p->first_row, p->rows_per_item);
-    if (p->begin) p->begin(p->arg);
+    p->first_row = p->vectors ? 0 : p->first;
+    p->num_items = rtvi_divide_up(p->num_rows - p->first_row, p->rows_per_item);
 }
 
 static int32_t run_block(rtvi_pass *p, rtv_error *error) {
     const size_t wave = p->wave ? p->wave : p->num_items;
-    int32_t status = RTV_OK;
+    int32_t status = p->begin ? p->begin(p->arg, error) : RTV_OK;
     for (p->base_item = 0; p->base_item < p->num_items && status == RTV_OK; p->base_item += wave) {
         const size_t items = rtvi_least(wave, p->num_items - p->base_item);
         status = rtvi_pass_share(p, scan_item, p, items, error);
@@ -110,6 +109,10 @@ int32_t rtvi_pass_run(rtvi_pass *p, rtv_error *error) {
     if (p->count == 0) return RTV_OK;
     if (p->rows->num_rows > UINT32_MAX)
         return rtvi_error_set(error, RTV_E_UNSUPPORTED, "index: rows: got %zu, expected at most %u", p->rows->num_rows, UINT32_MAX);
+    p->scan.order = p->vectors ? NULL : p->numbers;
+    p->scan.scattered = p->scattered;
+    p->scan.row_limits = p->row_limits;
+    p->scan.instead = p->instead;
     lay_out(p, &measure);
     if (!measure.overflow) real.base = rtvi_alloc(p->flat->env, measure.used, 1);
     if (!real.base) return rtvi_error_out_of_memory(error, "index", measure.used);

@@ -1,60 +1,19 @@
 /* flat_ranks.c - where the relevant items stand among all, by counting. The relevant items of a query are scored canonically and put in
- * order: its marks. For every other item it is then asked between which marks it lies. The coarse score and its slack answer for nearly
- * all; for what lies too near to a mark a score of 16-bit codes does, or else one in float32; and what that leaves open is scored
- * canonically. */
+ * order: its marks. For every other item it is then asked between which marks it lies (flat_rank_pairs.c). In a set against itself the
+ * hardest queries come first, those whose lowest mark is the lowest: what concerns the other item of a pair then concerns the query, too,
+ * and after the hard ones there is little to ask. */
 #include "index/flat_ranks.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "index/flat_marks.h"
+#include "index/flat_ranking.h"
 #include "index/flat_score.h"
 #include "index/flat_search.h"
 #include "index/flat_state.h"
-#include "kernels/kernels_fine.h"
-#include "kernels/kernels_near.h"
-#include "kernels/kernels_place.h"
 
-#define QUERIES_PER_BLOCK (20 * RTVI_COARSE_WIDTH) /* their 16-bit codes stay in a core's second-level cache */
-_Static_assert(RTVI_FINE_OTHERS == RTVI_NEAR_ROWS, "pairs are looked at so many at a time");
-#define EVENTS (RTVI_COARSE_WIDTH * RTVI_COARSE_ROWS) /* of a call, at most */
-
-/* How closely a pair is looked at; then come canonical scores. */
-enum { COARSE, FINE, NEAR };
-
-typedef struct rank_lane {
-    rtvi_coarse_event events[EVENTS];
-    uint8_t sides[EVENTS];
-    rtvi_place_side *queries; /* [max_queries] of this block; what they count is this lane's */
-    uint32_t *passed;         /* of all of them */
-    rtvi_place_side rows[RTVI_COARSE_ROWS];
-    uint32_t first_row; /* of these rows; NONE: there are none yet */
-    uint8_t *fine;      /* records of the rows that needed them */
-    uint32_t fine_of[RTVI_COARSE_ROWS];
-    double *panel;
-    float *vector;
-    float no_marks[RTVI_PLACE_MARKS]; /* of rows that are no queries */
-    uint32_t nothing;                 /* what they count */
-} rank_lane;
-
-#define NONE UINT32_MAX
-
-typedef struct ranking {
-    rtvi_pass pass;
-    rtvi_rank_queries q; /* vectors NULL: the rows themselves */
-    uint32_t *query_of;  /* [num_rows] of rows as queries; NULL for given ones */
-    rtvi_marks marks;
-    uint32_t *passed;  /* [num_marks + 1] for each query: what it has counted as a row */
-    float *row_limits; /* [num_rows] the lowest mark of a row that is a query */
-    uint8_t *fine;     /* [max_queries] records of this block's queries */
-    rtvi_place_fn place;
-    rtvi_fine_encode_fn encode;
-    rtvi_fine_scores_fn score_fine;
-    rtvi_near_fn near;
-    rtvi_dot_panel_fn dot;
-    rank_lane *lanes;
-    rtvi_ranks *out;
-} ranking;
+#define QUERIES_PER_BLOCK (40 * RTVI_COARSE_WIDTH) /* for each block 16-bit codes of rows are made anew */
 
 void rtvi_ranks_destroy(const rtvi_flat *flat, rtvi_ranks *ranks) {
     rtvi_free(flat->env, ranks->ids);
@@ -64,18 +23,18 @@ void rtvi_ranks_destroy(const rtvi_flat *flat, rtvi_ranks *ranks) {
     memset(ranks, 0, sizeof *ranks);
 }
 
-/* --- counting ------------------------------------------------------------------------------------------------------------------------- */
+/* --- blocks of queries ---------------------------------------------------------------------------------------------------------------- */
 
 static float lowest(const rtvi_marks *marks, size_t query) {
     const size_t count = rtvi_marks_count(marks, query);
     return count > 0 ? marks->all[marks->first[query] + count - 1].score : INFINITY;
 }
 
-/* The side of a query. Its slack at each level is what the product with that of a row gives. */
-static rtvi_place_side side_of(const ranking *r, size_t query, uint32_t *passed) {
-    return (rtvi_place_side){.marks = r->marks.scores + r->marks.first_score[query],
+rtvi_place_side rtvi_ranking_side(const rtvi_ranking *r, size_t query, uint32_t *passed) {
+    return (rtvi_place_side){.marks = rtvi_ranking_marks(r, query),
                              .passed = passed,
-                             .id = r->query_of ? r->q.exclude[query] : -1,
+                             .lowest = lowest(&r->marks, query),
+                             .id = r->order ? r->q.exclude[query] : -1,
                              .exclude = r->q.exclude ? r->q.exclude[query] : -1,
                              .num_marks = rtvi_marks_count(&r->marks, query),
                              .class_id = r->q.classes[query] < 0 ? -1 : r->q.classes[query],
@@ -83,270 +42,216 @@ static rtvi_place_side side_of(const ranking *r, size_t query, uint32_t *passed)
                              .wanted = r->q.predicted ? r->q.predicted[query] : -1};
 }
 
-static void begin_block(void *arg) {
-    ranking *r = arg;
+/* Makes a query of this block ready, in each lane. Its slack at each level is what the product with that of a row gives. */
+static void begin_query(void *arg, int64_t item, int32_t lane) {
+    const rtvi_ranking *r = arg;
     const rtvi_scan *scan = &r->pass.scan;
-    const size_t dim = r->pass.rows->dim, first = r->pass.first, last = first + r->pass.num_queries;
+    const size_t dim = r->pass.rows->dim, q = (size_t)item, query = rtvi_ranking_query(r, r->pass.first + q);
+    rtvi_count_panel *panel = &r->panels[q / RTVI_COARSE_WIDTH];
+    rtvi_coarse_head *fine = (rtvi_coarse_head *)(void *)(r->fine + q * rtvi_fine_size(dim));
+    const float length = scan->rest_slope[q]; /* somewhat more */
+    (void)lane;
+    r->encode(rtvi_pass_query(&r->pass, q), dim, length, fine);
+    for (size_t l = 0; l < r->pass.lanes; l++) {
+        rtvi_rank_lane *own = &r->lanes[l];
+        rtvi_place_side *side = &own->queries[q];
+        *side = rtvi_ranking_side(r, query, own->passed + r->passed_at[q]);
+        side->slack[RTVI_RANK_COARSE][0] = scan->length_slope[q];
+        side->slack[RTVI_RANK_COARSE][1] = scan->rest_slope[q];
+        rtvi_coarse_slopes(fine, &side->slack[RTVI_RANK_FINE][0], &side->slack[RTVI_RANK_FINE][1]);
+        side->slack[RTVI_RANK_NEAR][0] = rtvi_near_slack(dim, length, 1);
+        side->slack[RTVI_RANK_NEAR][1] = 0x1p-60F;
+        rtvi_scan_limits(scan, l)[q] = side->lowest;
+    }
+    if (r->is_hard && panel->num_marks <= RTVI_COUNT_MARKS)
+        rtvi_count_put(panel, q % RTVI_COARSE_WIDTH, fine, rtvi_ranking_marks(r, query), rtvi_marks_count(&r->marks, query));
+}
+
+/* How many marks the panels have. A panel that is not full has too many. */
+static void begin_panels(rtvi_ranking *r) {
+    const size_t count = r->pass.num_queries;
+    for (size_t p = 0; p < r->num_panels; p++) r->panels[p].num_marks = (p + 1) * RTVI_COARSE_WIDTH <= count ? 0 : SIZE_MAX;
+    for (size_t q = 0; q < count; q++) {
+        const size_t marks = rtvi_marks_count(&r->marks, rtvi_ranking_query(r, r->pass.first + q));
+        size_t *most = &r->panels[q / RTVI_COARSE_WIDTH].num_marks;
+        if (*most < marks) *most = marks;
+    }
+    for (size_t lane = 0; lane < r->pass.lanes; lane++)
+        memset(r->lanes[lane].before, 0, r->num_panels * RTVI_RANK_BEFORE * sizeof(uint32_t));
+}
+
+static int32_t begin_block(void *arg, rtv_error *error) {
+    rtvi_ranking *r = arg;
+    for (size_t q = 0; q < r->pass.num_queries; q++)
+        r->passed_at[q + 1] = r->passed_at[q] + rtvi_marks_count(&r->marks, rtvi_ranking_query(r, r->pass.first + q)) + 1;
     for (size_t lane = 0; lane < r->pass.lanes; lane++) {
-        rank_lane *own = &r->lanes[lane];
-        own->first_row = NONE;
-        memset(own->passed, 0, (r->marks.first[last] - r->marks.first[first] + r->pass.num_queries) * sizeof *own->passed);
+        rtvi_rank_pairs_begin(&r->lanes[lane]);
+        memset(r->lanes[lane].passed, 0, r->passed_at[r->pass.num_queries] * sizeof(uint32_t));
     }
-    for (size_t q = 0; q < r->pass.num_queries; q++) {
-        rtvi_coarse_head *fine = (rtvi_coarse_head *)(void *)(r->fine + q * rtvi_fine_size(dim));
-        const float length = scan->rest_slope[q]; /* somewhat more */
-        r->encode(rtvi_pass_query(&r->pass, q), dim, length, fine);
-        for (size_t lane = 0; lane < r->pass.lanes; lane++) {
-            rank_lane *own = &r->lanes[lane];
-            rtvi_place_side *side = &own->queries[q];
-            *side = side_of(r, first + q, own->passed + r->marks.first[first + q] - r->marks.first[first] + q);
-            side->slack[COARSE][0] = scan->length_slope[q];
-            side->slack[COARSE][1] = scan->rest_slope[q];
-            rtvi_coarse_slopes(fine, &side->slack[FINE][0], &side->slack[FINE][1]);
-            side->slack[NEAR][0] = rtvi_near_slack(dim, length, 1);
-            side->slack[NEAR][1] = 0x1p-60F;
-            rtvi_scan_limits(scan, lane)[q] = lowest(&r->marks, first + q);
-        }
-    }
+    if (r->is_hard) begin_panels(r);
+    return rtvi_pass_share(&r->pass, begin_query, r, r->pass.num_queries, error);
 }
 
-/* A row that is no query: it counts nothing. */
-static rtvi_place_side side_of_item(const rtvi_chunk *chunk, size_t row) {
-    return (rtvi_place_side){.id = chunk->ids[row],
-                             .class_id = chunk->classes[row] < 0 ? -2 : chunk->classes[row],
-                             .predicted = chunk->predicted[row],
-                             .wanted = -1};
-}
-
-/* The rows of a block of the scan. A row is on one lane at a time, so what it counts is in one place. */
-static void meet_rows(ranking *r, rank_lane *own, const rtvi_scan_block *block) {
-    own->first_row = block->numbers[0];
-    for (size_t i = 0; i < block->count; i++) {
-        const rtvi_coarse_head *head = (const rtvi_coarse_head *)(const void *)block->records[i];
-        rtvi_place_side *side = &own->rows[i];
-        size_t row = block->numbers[i];
-        if (r->query_of) {
-            const size_t query = r->query_of[row];
-            *side = side_of(r, query, r->passed + r->marks.first[query] + query);
-            if (side->class_id < 0) side->class_id = -2;
-        } else {
-            const rtvi_chunk *chunk = rtvi_rows_locate(r->pass.rows, &row);
-            *side = side_of_item(chunk, row);
-            side->marks = own->no_marks;
-            side->passed = &own->nothing;
-        }
-        side->slack[COARSE][0] = head->length;
-        side->slack[COARSE][1] = head->rest;
-        side->slack[NEAR][0] = head->length + head->rest;
-        side->slack[NEAR][1] = 0x1p-60F;
-    }
-}
-
-/* The events of a panel that are pairs, not met before. */
-static size_t take_pairs(const ranking *r, rank_lane *own, size_t first, const rtvi_coarse_event *events, size_t count,
-                         const rtvi_scan_block *block) {
-    const uint32_t *numbers = r->query_of ? r->pass.numbers + r->pass.first : NULL;
-    const size_t last = rtvi_least(first + RTVI_COARSE_WIDTH, r->pass.num_queries);
-    size_t kept = 0;
-    memset(own->sides, numbers ? RTVI_PLACE_QUERY | RTVI_PLACE_ROW : RTVI_PLACE_QUERY, count);
-    if (last == first + RTVI_COARSE_WIDTH && (!numbers || numbers[last - 1] < block->numbers[0])) {
-        memcpy(own->events, events, count * sizeof *events);
-        return count;
-    }
-    for (size_t i = 0; i < count; i++) {
-        const size_t query = first + events[i].query;
-        if (query < last && (!numbers || numbers[query] < block->numbers[events[i].row])) own->events[kept++] = events[i];
-    }
-    return kept;
-}
-
-/* The floats of a row that will be needed soon, from memory to the cache. */
-static void fetch_row(const rtvi_rows *rows, size_t row) {
-    const rtvi_chunk *chunk = rtvi_rows_locate(rows, &row);
-    const size_t size = rows->dim * sizeof(float);
-    if (rows->storage != RTV_STORAGE_FLOAT32) return;
-    for (size_t i = 0; i < size; i += RTVI_CACHE_LINE) __builtin_prefetch((const char *)chunk->vectors + row * size + i);
-}
-
-/* The finer record of a row, made when first needed. */
-static const void *fine_row(ranking *r, rank_lane *own, size_t row, const rtvi_scan_block *block) {
-    const size_t dim = r->pass.rows->dim;
-    rtvi_coarse_head *fine = (rtvi_coarse_head *)(void *)(own->fine + row * rtvi_fine_size(dim));
-    if (own->fine_of[row] != block->numbers[row]) {
-        const float *vector = rtvi_score_floats(r->pass.rows, block->numbers[row], own->vector);
-        if (row + 1 < block->count) fetch_row(r->pass.rows, block->numbers[row + 1]);
-        r->encode(vector, dim, own->rows[row].slack[NEAR][0], fine);
-        own->fine_of[row] = block->numbers[row];
-    }
-    own->rows[row].slack[FINE][0] = fine->length;
-    own->rows[row].slack[FINE][1] = fine->rest;
-    return fine;
-}
-
-/* Closer scores for pairs of one row. */
-static void score_pairs(ranking *r, rank_lane *own, size_t first, size_t level, rtvi_coarse_event *pairs, size_t count,
-                        const rtvi_scan_block *block) {
-    const size_t row = pairs[0].row, dim = r->pass.rows->dim;
-    const void *fine[RTVI_FINE_OTHERS];
-    const float *near[RTVI_NEAR_ROWS];
-    float scores[RTVI_FINE_OTHERS];
-    for (size_t i = 0; i < count; i++) {
-        fine[i] = r->fine + (first + pairs[i].query) * rtvi_fine_size(dim);
-        near[i] = rtvi_pass_query(&r->pass, first + pairs[i].query);
-    }
-    if (level == FINE)
-        r->score_fine(fine_row(r, own, row, block), fine, count, dim, scores);
-    else
-        r->near(rtvi_score_floats(r->pass.rows, block->numbers[row], own->vector), near, count, dim, scores);
-    for (size_t i = 0; i < count; i++) pairs[i].score = scores[i];
-}
-
-static void look_closer(ranking *r, rank_lane *own, size_t first, size_t level, size_t count, const rtvi_scan_block *block) {
-    for (size_t i = 0, some; i < count; i += some) {
-        rtvi_coarse_event *pairs = own->events + i;
-        for (some = 1; some < RTVI_FINE_OTHERS && i + some < count && pairs[some].row == pairs[0].row;) some++;
-        score_pairs(r, own, first, level, pairs, some, block);
-    }
-}
-
-/* An item with a canonical score, for one side of a pair. */
-static void count_item(const rtvi_marks *marks, size_t query, uint32_t *passed, float score, int64_t id) {
-    const rtvi_mark *first = marks->all + marks->first[query], item = {id, score};
-    size_t low = 0, count = rtvi_marks_count(marks, query);
-    while (count > 0) {
-        const size_t half = count / 2;
-        if (rtvi_marks_compare(&first[low + half], &item) > 0) {
-            count = half;
-        } else {
-            low += half + 1;
-            count -= half + 1;
-        }
-    }
-    passed[low]++;
-}
-
-static void settle(ranking *r, rank_lane *own, size_t place, size_t row, int sides, const rtvi_scan_block *block) {
-    const rtvi_rows *rows = r->pass.rows;
-    const rtvi_place_side *query_side = &own->queries[place], *row_side = &own->rows[row];
-    const float *vector = rtvi_pass_query(&r->pass, place);
-    float score;
-    rtvi_dot_pack(rtvi_score_floats(rows, block->numbers[row], own->vector), 1, rows->dim, own->panel);
-    r->dot(own->panel, 1, rows->dim, &vector, 1, &score, 1);
-    if (sides & RTVI_PLACE_QUERY) count_item(&r->marks, r->pass.first + place, query_side->passed, score, row_side->id);
-    if (sides & RTVI_PLACE_ROW) count_item(&r->marks, r->query_of[block->numbers[row]], row_side->passed, score, query_side->id);
-}
-
-static void take_events(void *arg, size_t lane, size_t first, const rtvi_coarse_event *events, size_t count, const rtvi_scan_block *block) {
-    ranking *r = arg;
-    rank_lane *own = &r->lanes[lane];
-    const rtvi_place_sides place = {own->queries + first, own->rows, !r->query_of || r->q.predicted};
-    size_t left = take_pairs(r, own, first, events, count, block);
-    if (own->first_row != block->numbers[0]) meet_rows(r, own, block);
-    for (size_t level = COARSE; left > 0 && level <= NEAR; level++) {
-        if (level > COARSE) look_closer(r, own, first, level, left, block);
-        left = r->place(&place, level, own->events, own->sides, left);
-    }
-    for (size_t i = 0; i < left; i++) settle(r, own, first + own->events[i].query, own->events[i].row, own->sides[i], block);
+/* Items that lanes have counted before a query's marks, the highest first. */
+static void add_before(const rtvi_ranking *r, size_t q, int64_t *ranks, size_t count) {
+    const size_t panel = q / RTVI_COARSE_WIDTH, place = q % RTVI_COARSE_WIDTH;
+    if (r->panels[panel].num_marks > RTVI_COUNT_MARKS) return;
+    for (size_t m = 0; m < count; m++)
+        for (size_t lane = 0; lane < r->pass.lanes; lane++)
+            ranks[m] += r->lanes[lane].before[panel * RTVI_RANK_BEFORE + (count - 1 - m) * RTVI_COARSE_WIDTH + place];
 }
 
 /* The ranks of the block's queries; those of rows are complete, for the pairs with rows before them were met before. */
 static int32_t end_block(void *arg, rtv_error *error) {
-    ranking *r = arg;
-    const size_t first = r->pass.first, base = r->marks.first[first];
+    rtvi_ranking *r = arg;
+    int is_hard = 0;
     (void)error;
-    for (size_t i = first; i < first + r->pass.num_queries; i++) {
+    for (size_t q = 0; q < r->pass.num_queries; q++) {
+        const size_t query = rtvi_ranking_query(r, r->pass.first + q), first = r->marks.first[query];
+        const size_t count = rtvi_marks_count(&r->marks, query);
         int64_t before = 0;
-        for (size_t m = r->marks.first[i]; m < r->marks.first[i + 1]; m++) {
-            if (r->query_of) before += r->passed[m + i];
-            for (size_t lane = 0; lane < r->pass.lanes; lane++) before += r->lanes[lane].passed[m - base + i - first];
-            r->out->ranks[m] = 1 + (int64_t)(m - r->marks.first[i]) + before;
+        for (size_t m = 0; m < count; m++) {
+            if (r->order) before += r->passed[first + query + m];
+            for (size_t lane = 0; lane < r->pass.lanes; lane++) before += r->lanes[lane].passed[r->passed_at[q] + m];
+            r->out->ranks[first + m] = 1 + (int64_t)m + before;
         }
-        r->out->offsets[i + 1] = (int64_t)r->marks.first[i + 1];
+        r->out->offsets[query + 1] = (int64_t)r->marks.first[query + 1];
+        if (r->is_hard) add_before(r, q, r->out->ranks + first, count);
     }
+    for (size_t lane = 0; lane < r->pass.lanes; lane++) is_hard |= rtvi_rank_pairs_are_hard(&r->lanes[lane]);
+    r->is_hard &= is_hard;
     return RTV_OK;
 }
 
 /* --- the whole ------------------------------------------------------------------------------------------------------------------------ */
 
-static void free_lanes(ranking *r) {
-    const rtvi_env *env = r->pass.flat->env;
-    for (size_t lane = 0; r->lanes && lane < r->pass.lanes; lane++) {
-        rtvi_free(env, r->lanes[lane].passed);
-        rtvi_free(env, r->lanes[lane].queries);
-        rtvi_free(env, r->lanes[lane].fine);
-        rtvi_free(env, r->lanes[lane].panel);
-        rtvi_free(env, r->lanes[lane].vector);
+/* The most marks of a block of queries, and one more for each of these. */
+static size_t most_passed(const rtvi_ranking *r) {
+    size_t most = 0, now = 0;
+    for (size_t place = 0; place < r->pass.count; place++) {
+        if (place % r->pass.max_queries == 0) now = 0;
+        now += rtvi_marks_count(&r->marks, rtvi_ranking_query(r, place)) + 1;
+        if (most < now) most = now;
     }
-    rtvi_free(env, r->lanes);
+    return most;
 }
 
-static int32_t make_lanes(ranking *r, rtv_error *error) {
-    int32_t status = RTV_OK;
-    r->lanes = rtvi_marks_room(r->pass.flat->env, r->pass.lanes, sizeof *r->lanes, &status, error);
+static void lay_out_panels(rtvi_ranking *r, rtvi_arena *a) {
+    const size_t depth = rtvi_fine_depth(r->pass.rows->dim), width = RTVI_COARSE_WIDTH;
+    r->panels = rtvi_arena_carve(a, r->num_panels, 1, sizeof *r->panels);
+    for (size_t p = 0; r->count && p < r->num_panels; p++) {
+        rtvi_count_panel panel = {.depth = depth};
+        panel.codes = rtvi_arena_carve(a, width, depth, sizeof *panel.codes);
+        panel.scale = rtvi_arena_carve(a, width, 1, sizeof *panel.scale);
+        panel.length_slope = rtvi_arena_carve(a, width, 1, sizeof *panel.length_slope);
+        panel.rest_slope = rtvi_arena_carve(a, width, 1, sizeof *panel.rest_slope);
+        panel.marks = rtvi_arena_carve(a, RTVI_RANK_BEFORE, 1, sizeof *panel.marks);
+        if (r->panels) r->panels[p] = panel;
+    }
+}
+
+static void lay_out(rtvi_ranking *r, rtvi_arena *a) {
+    const size_t dim = r->pass.rows->dim, queries = r->pass.max_queries;
+    r->passed = rtvi_arena_carve(a, r->order ? r->marks.first[r->pass.count] + r->pass.count : 0, 1, sizeof *r->passed);
+    r->passed_at = rtvi_arena_carve(a, queries + 1, 1, sizeof *r->passed_at);
+    r->fine = rtvi_arena_carve(a, queries, rtvi_fine_size(dim), 1);
+    lay_out_panels(r, a);
     for (size_t lane = 0; lane < r->pass.lanes; lane++) {
-        rank_lane *own = status == RTV_OK ? &r->lanes[lane] : NULL;
-        if (own) own->queries = rtvi_marks_room(r->pass.flat->env, r->pass.max_queries, sizeof *own->queries, &status, error);
-        if (own) own->fine = rtvi_marks_room(r->pass.flat->env, RTVI_COARSE_ROWS, rtvi_fine_size(r->pass.rows->dim), &status, error);
-        if (own) memset(own->fine_of, 0xff, sizeof own->fine_of);
-        for (size_t i = 0; own && i < RTVI_PLACE_MARKS; i++) own->no_marks[i] = -INFINITY;
-        if (own) own->panel = rtvi_marks_room(r->pass.flat->env, rtvi_dot_panel_size(1, r->pass.rows->dim), sizeof(double), &status, error);
-        if (own) own->vector = rtvi_marks_room(r->pass.flat->env, r->pass.rows->dim, sizeof(float), &status, error);
+        rtvi_rank_lane *own = &r->lanes[lane];
+        own->queries = rtvi_arena_carve(a, queries, 1, sizeof *own->queries);
+        own->passed = rtvi_arena_carve(a, most_passed(r), 1, sizeof *own->passed);
+        own->before = rtvi_arena_carve(a, r->count ? r->num_panels : 0, RTVI_RANK_BEFORE, sizeof *own->before);
+        own->fine = rtvi_arena_carve(a, RTVI_RANK_ROWS, rtvi_fine_size(dim), 1);
+        own->panel = rtvi_arena_carve(a, rtvi_dot_panel_size(1, dim), 1, sizeof *own->panel);
+        own->vector = rtvi_arena_carve(a, dim, 1, sizeof *own->vector);
+        for (size_t i = 0; i < RTVI_PLACE_MARKS; i++) own->no_marks[i] = -INFINITY;
     }
-    return status;
 }
 
-/* Once the marks are there: room for those of a block, in each lane. */
-static int32_t make_counters(ranking *r, rtv_error *error) {
-    size_t most = 0;
+static int32_t make_room(rtvi_ranking *r, rtv_error *error) {
+    rtvi_arena measure = {NULL, 0, 0}, real = {NULL, 0, 0};
     int32_t status = RTV_OK;
-    for (size_t first = 0; first < r->pass.count; first += r->pass.max_queries) {
-        const size_t last = rtvi_least(first + r->pass.max_queries, r->pass.count);
-        const size_t marks = r->marks.first[last] - r->marks.first[first];
-        if (most < marks) most = marks;
+    r->num_panels = rtvi_divide_up(r->pass.max_queries, RTVI_COARSE_WIDTH);
+    r->lanes = rtvi_marks_room(r->pass.flat->env, r->pass.lanes, sizeof *r->lanes, &status, error);
+    if (status != RTV_OK) return status;
+    lay_out(r, &measure);
+    if (!measure.overflow) real.base = rtvi_alloc_zero(r->pass.flat->env, measure.used, 1);
+    if (!real.base) return rtvi_error_out_of_memory(error, "index", measure.used);
+    r->room = real.base;
+    lay_out(r, &real);
+    return RTV_OK;
+}
+
+typedef struct ordered {
+    float lowest;
+    uint32_t query;
+} ordered;
+
+static int by_lowest(const void *a, const void *b) {
+    const ordered *x = a, *y = b;
+    if (x->lowest != y->lowest) return x->lowest < y->lowest ? -1 : 1;
+    return (x->query > y->query) - (x->query < y->query);
+}
+
+/* Puts the rows that are queries in order. */
+static int32_t sort_queries(rtvi_ranking *r, rtv_error *error) {
+    const rtvi_env *env = r->pass.flat->env;
+    const size_t count = r->pass.count;
+    int32_t status = RTV_OK;
+    ordered *all = rtvi_marks_room(env, count, sizeof *all, &status, error);
+    r->order = rtvi_marks_room(env, count, sizeof *r->order, &status, error);
+    r->numbers = rtvi_marks_room(env, count, sizeof *r->numbers, &status, error);
+    for (size_t i = 0; status == RTV_OK && i < count; i++) {
+        const float mark = lowest(&r->marks, i);
+        all[i] = (ordered){isnan(mark) ? -INFINITY : mark, (uint32_t)i}; /* a damaged file has NaN */
     }
-    most += r->pass.max_queries;
-    for (size_t lane = 0; lane < r->pass.lanes; lane++)
-        r->lanes[lane].passed = rtvi_marks_room(r->pass.flat->env, most, sizeof(uint32_t), &status, error);
+    if (status == RTV_OK) qsort(all, count, sizeof *all, by_lowest);
+    for (size_t place = 0; status == RTV_OK && place < count; place++) {
+        r->order[place] = all[place].query;
+        r->numbers[place] = r->pass.numbers[all[place].query];
+    }
+    rtvi_free(env, all);
+    r->pass.numbers = r->numbers;
+    r->pass.scattered = 1;
     return status;
 }
 
-static int32_t rank(ranking *r, rtv_error *error) {
+static int32_t rank(rtvi_ranking *r, rtv_error *error) {
+    const rtvi_env *env = r->pass.flat->env;
     int32_t status = rtvi_marks_make(&r->pass, &r->q, r->out, &r->marks, error);
-    for (size_t i = 0; status == RTV_OK && r->row_limits && i < r->pass.count; i++)
-        r->row_limits[r->pass.numbers[i]] = lowest(&r->marks, i);
-    r->passed = rtvi_marks_room(r->pass.flat->env, status == RTV_OK && r->query_of ? r->marks.first[r->pass.count] + r->pass.count : 0,
-                                sizeof *r->passed, &status, error);
-    if (status == RTV_OK) status = make_lanes(r, error);
-    if (status == RTV_OK) status = make_counters(r, error);
-    if (status == RTV_OK)
-        r->fine = rtvi_marks_room(r->pass.flat->env, r->pass.max_queries, rtvi_fine_size(r->pass.rows->dim), &status, error);
+    if (status == RTV_OK && r->pass.numbers) status = sort_queries(r, error);
+    if (status == RTV_OK && r->order && !r->q.predicted) r->count = rtvi_count_select(env->isa);
+    r->is_hard = r->count != NULL;
+    if (status == RTV_OK) status = make_room(r, error);
     if (status == RTV_OK) status = rtvi_pass_run(&r->pass, error);
-    free_lanes(r);
-    rtvi_marks_destroy(r->pass.flat->env, &r->marks);
-    rtvi_free(r->pass.flat->env, r->passed);
-    rtvi_free(r->pass.flat->env, r->fine);
+    rtvi_marks_destroy(env, &r->marks);
+    rtvi_free(env, r->lanes);
+    rtvi_free(env, r->room);
+    rtvi_free(env, r->order);
+    rtvi_free(env, r->numbers);
     return status;
 }
 
-static ranking begin(rtvi_flat *flat, rtvi_team *team, const rtvi_rows *rows, const rtvi_filter *filter, rtv_progress_fn progress,
-                     void *progress_user, rtvi_ranks *out) {
-    ranking r = {.pass = {.flat = flat,
-                          .team = team,
-                          .rows = rows,
-                          .filter = filter,
-                          .limit = INFINITY,
-                          .progress = progress,
-                          .progress_user = progress_user,
-                          .begin = begin_block,
-                          .take = take_events,
-                          .end = end_block,
-                          .max_queries = QUERIES_PER_BLOCK},
-                 .place = rtvi_place_select(flat->env->isa),
-                 .encode = rtvi_fine_select_encode(flat->env->isa),
-                 .score_fine = rtvi_fine_select_scores(flat->env->isa),
-                 .near = rtvi_near_select(flat->env->isa),
-                 .dot = rtvi_dot_select(flat->env->isa),
-                 .out = out};
+static rtvi_ranking begin(rtvi_flat *flat, rtvi_team *team, const rtvi_rows *rows, const rtvi_filter *filter, rtv_progress_fn progress,
+                          void *progress_user, rtvi_ranks *out) {
+    rtvi_ranking r = {.pass = {.flat = flat,
+                               .team = team,
+                               .rows = rows,
+                               .filter = filter,
+                               .limit = INFINITY,
+                               .progress = progress,
+                               .progress_user = progress_user,
+                               .begin = begin_block,
+                               .take = rtvi_rank_pairs_take,
+                               .instead = rtvi_rank_pairs_count,
+                               .end = end_block,
+                               .max_queries = QUERIES_PER_BLOCK},
+                      .place = rtvi_place_select(flat->env->isa),
+                      .encode = rtvi_fine_select_encode(flat->env->isa),
+                      .score_fine = rtvi_fine_select_scores(flat->env->isa),
+                      .near = rtvi_near_select(flat->env->isa),
+                      .dot = rtvi_dot_select(flat->env->isa),
+                      .out = out};
     return r;
 }
 
@@ -355,7 +260,7 @@ static const rtvi_filter every_row = {.class_id = -1, .predicted = -1};
 int32_t rtvi_flat_ranks(rtvi_flat *flat, rtvi_team *team, const rtvi_rank_queries *queries, rtv_progress_fn progress, void *progress_user,
                         rtvi_ranks *ranks, rtv_error *error) {
     const rtvi_rows *rows;
-    ranking r;
+    rtvi_ranking r;
     int32_t status = rtvi_search_check(flat, queries->vectors, queries->count, 1, error);
     if (status != RTV_OK) return status;
     rows = rtvi_flat_rows_take(flat);
@@ -374,8 +279,7 @@ int32_t rtvi_flat_ranks(rtvi_flat *flat, rtvi_team *team, const rtvi_rank_querie
 
 /* The live rows as queries. */
 typedef struct own_queries {
-    uint32_t *numbers, *query_of;
-    float *limits;
+    uint32_t *numbers;
     int32_t *classes, *predicted;
 } own_queries;
 
@@ -384,23 +288,19 @@ static void gather_own(const rtvi_rows *rows, own_queries *own, int64_t *ids) {
     for (size_t c = 0; c < rows->num_chunks; c++) {
         const rtvi_chunk *chunk = &rows->chunks[c];
         for (size_t i = 0; i < chunk->num_rows; i++) {
-            own->limits[chunk->first_row + i] = INFINITY;
             if (rtvi_chunk_is_removed(chunk, i)) continue;
             own->classes[at] = chunk->classes[i];
             own->predicted[at] = chunk->predicted[i];
-            own->query_of[chunk->first_row + i] = at;
             own->numbers[at] = (uint32_t)(chunk->first_row + i);
             ids[at++] = chunk->ids[i];
         }
     }
 }
 
-static int32_t rank_among(ranking *r, int32_t by_predicted, own_queries *own, rtv_error *error) {
+static int32_t rank_among(rtvi_ranking *r, int32_t by_predicted, own_queries *own, rtv_error *error) {
     const rtvi_rows *rows = r->pass.rows;
     int32_t status = RTV_OK;
     own->numbers = rtvi_marks_room(r->pass.flat->env, rows->num_live, sizeof *own->numbers, &status, error);
-    own->query_of = rtvi_marks_room(r->pass.flat->env, rows->num_rows, sizeof *own->query_of, &status, error);
-    own->limits = rtvi_marks_room(r->pass.flat->env, rows->num_rows, sizeof *own->limits, &status, error);
     own->classes = rtvi_marks_room(r->pass.flat->env, rows->num_live, sizeof *own->classes, &status, error);
     own->predicted = rtvi_marks_room(r->pass.flat->env, rows->num_live, sizeof *own->predicted, &status, error);
     r->out->ids = rtvi_marks_room(r->pass.flat->env, rows->num_live, sizeof *r->out->ids, &status, error);
@@ -413,8 +313,6 @@ static int32_t rank_among(ranking *r, int32_t by_predicted, own_queries *own, rt
     r->pass.arg = r;
     r->pass.count = rows->num_live;
     r->pass.numbers = own->numbers;
-    r->pass.row_limits = r->row_limits = own->limits;
-    r->query_of = own->query_of;
     rtvi_pass_init(&r->pass);
     return rank(r, error);
 }
@@ -422,13 +320,11 @@ static int32_t rank_among(ranking *r, int32_t by_predicted, own_queries *own, rt
 int32_t rtvi_flat_ranks_among(rtvi_flat *flat, rtvi_team *team, int32_t by_predicted, rtv_progress_fn progress, void *progress_user,
                               rtvi_ranks *ranks, rtv_error *error) {
     const rtvi_rows *rows = rtvi_flat_rows_take(flat);
-    ranking r = begin(flat, team, rows, &every_row, progress, progress_user, ranks);
+    rtvi_ranking r = begin(flat, team, rows, &every_row, progress, progress_user, ranks);
     own_queries own = {0};
     int32_t status = rank_among(&r, by_predicted, &own, error);
     rtvi_flat_rows_give(flat, rows);
     rtvi_free(flat->env, own.numbers);
-    rtvi_free(flat->env, own.query_of);
-    rtvi_free(flat->env, own.limits);
     rtvi_free(flat->env, own.classes);
     rtvi_free(flat->env, own.predicted);
     if (status == RTV_OK) return rtvi_error_clear(error);

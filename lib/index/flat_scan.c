@@ -29,6 +29,8 @@ void rtvi_scan_lay_out(rtvi_scan *s, rtvi_arena *arena) {
     s->record = rtvi_arena_carve(arena, rtvi_codes_size(s->rows->dim), 1, 1);
     s->limits = rtvi_arena_carve(arena, s->lanes, s->max_width, sizeof *s->limits);
     s->lane = rtvi_arena_carve(arena, s->lanes, 1, sizeof *s->lane);
+    s->copies =
+        rtvi_arena_carve(arena, s->scattered ? s->lanes * RTVI_SCAN_BLOCKS * RTVI_COARSE_ROWS : 0, rtvi_codes_size(s->rows->dim), 1);
 }
 
 /* The panel of the queries from first on; all but the last are RTVI_COARSE_WIDTH wide. */
@@ -66,7 +68,6 @@ static void gather_all(const rtvi_scan *s, rtvi_scan_block *block, const rtvi_ch
         block->records[block->count + i] = chunk->codes + (*at + i) * size;
         block->numbers[block->count + i] = (uint32_t)(number + i);
     }
-    if (s->row_limits) memcpy(block->limits + block->count, s->row_limits + number, count * sizeof *block->limits);
     block->count += count;
     *at += count;
 }
@@ -76,14 +77,30 @@ static void gather_some(const rtvi_scan *s, rtvi_scan_block *block, const rtvi_c
     for (; *at < last && block->count < RTVI_COARSE_ROWS; ++*at) {
         const size_t number = chunk->first_row + *at;
         if (!rtvi_filter_takes(s->filter, chunk, *at)) continue;
-        if (s->row_limits) block->limits[block->count] = s->row_limits[number];
         block->records[block->count] = chunk->codes + *at * size;
         block->numbers[block->count++] = (uint32_t)number;
     }
 }
 
-/* The next rows from *row on that pass the filter. */
-static void gather(const rtvi_scan *s, rtvi_scan_block *block, size_t *row, size_t end) {
+/* The rows at the places from *place on. */
+static void gather_ordered(const rtvi_scan *s, size_t lane, rtvi_scan_block *block, size_t *place, size_t end) {
+    const size_t size = rtvi_codes_size(s->rows->dim);
+    uint8_t *copy = s->scattered ? s->copies + (lane * RTVI_SCAN_BLOCKS + block->index) * RTVI_COARSE_ROWS * size : NULL;
+    block->place = *place;
+    block->count = rtvi_least(end - *place, RTVI_COARSE_ROWS);
+    for (size_t i = 0; i < block->count; i++) {
+        size_t row = s->order[*place + i];
+        const rtvi_chunk *chunk;
+        block->numbers[i] = (uint32_t)row;
+        chunk = rtvi_rows_locate(s->rows, &row);
+        block->records[i] = chunk->codes + row * size;
+        if (copy) block->records[i] = memcpy(copy + i * size, block->records[i], size);
+    }
+    *place += block->count;
+}
+
+/* The rows from *row on that pass the filter. */
+static void gather_filtered(const rtvi_scan *s, rtvi_scan_block *block, size_t *row, size_t end) {
     block->count = 0;
     while (*row < end && block->count < RTVI_COARSE_ROWS) {
         size_t at = *row, last;
@@ -95,17 +112,38 @@ static void gather(const rtvi_scan *s, rtvi_scan_block *block, size_t *row, size
             gather_some(s, block, chunk, &at, last);
         *row = chunk->first_row + at;
     }
+    block->place = block->count > 0 ? block->numbers[0] : end;
+}
+
+/* The next rows, as many blocks as there may be; how many there are. */
+static size_t gather(const rtvi_scan *s, size_t lane, size_t *row, size_t end) {
+    rtvi_scan_block *blocks = s->lane[lane].blocks;
+    size_t count = 0;
+    while (*row < end && count < RTVI_SCAN_BLOCKS) {
+        blocks[count].index = count;
+        if (s->order)
+            gather_ordered(s, lane, &blocks[count], row, end);
+        else
+            gather_filtered(s, &blocks[count], row, end);
+        count += blocks[count].count > 0;
+    }
+    return count;
 }
 
 void rtvi_scan_run(const rtvi_scan *s, size_t lane, size_t first, size_t last, rtvi_scan_fn take, void *arg) {
     rtvi_scan_lane *own = &s->lane[lane];
     for (size_t row = first; row < last;) {
-        gather(s, &own->block, &row, last);
-        for (size_t q = 0; q < s->num_queries && own->block.count > 0; q += RTVI_COARSE_WIDTH) {
+        const size_t num_blocks = gather(s, lane, &row, last);
+        for (size_t q = 0; q < s->num_queries && num_blocks > 0; q += RTVI_COARSE_WIDTH) {
             const rtvi_coarse_panel panel = panel_at(s, q);
-            const size_t count = s->kernel(&panel, rtvi_scan_limits(s, lane) + q, own->block.records, own->block.count,
-                                           s->row_limits ? own->block.limits : NULL, own->events);
-            if (count) take(arg, lane, q, own->events, count, &own->block);
+            for (size_t b = 0; b < num_blocks; b++) {
+                const rtvi_scan_block *block = &own->blocks[b];
+                size_t count;
+                if (s->instead && s->instead(arg, lane, q, block)) continue;
+                count = s->kernel(&panel, rtvi_scan_limits(s, lane) + q, block->records, block->count,
+                                  s->row_limits ? s->row_limits + block->place : NULL, own->events);
+                if (count) take(arg, lane, q, own->events, count, block);
+            }
         }
     }
 }

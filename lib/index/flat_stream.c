@@ -12,13 +12,12 @@
 
 static void keep_events(void *arg, size_t lane, size_t first, const rtvi_coarse_event *events, size_t count, const rtvi_scan_block *block) {
     rtvi_stream *s = arg;
-    const size_t item = (block->numbers[0] - s->pass.first_row) / s->pass.rows_per_item - s->pass.base_item;
+    const size_t item = (block->place - s->pass.first_row) / s->pass.rows_per_item - s->pass.base_item;
     (void)lane;
     for (size_t i = 0; i < count; i++) {
         const size_t query = first + events[i].query;
-        const uint32_t row = block->numbers[events[i].row];
-        if (query >= s->pass.num_queries || (s->pass.numbers && row <= s->pass.numbers[s->pass.first + query])) continue;
-        s->pairs[item * s->room + s->count[item]++] = (rtvi_near){(uint32_t)query, row, 0};
+        if (!rtvi_pass_meets(&s->pass, query, block->place + events[i].row)) continue;
+        s->pairs[item * s->room + s->count[item]++] = (rtvi_near){(uint32_t)query, block->numbers[events[i].row], 0};
     }
 }
 
@@ -91,7 +90,7 @@ static void plan(rtvi_stream *s) {
     p->end = end_block;
     p->max_queries = p->max_queries ? rtvi_least(p->max_queries, RTVI_STREAM_QUERIES) : RTVI_STREAM_QUERIES;
     rtvi_pass_init(p);
-    all = rtvi_divide_up(p->rows->num_rows, p->rows_per_item);
+    all = rtvi_divide_up(p->num_rows, p->rows_per_item);
     s->room = p->max_queries * p->rows_per_item;
     fitting = WAVE_BYTES / (s->room * sizeof *s->pairs);
     p->wave = rtvi_least(fitting > 2 * p->lanes ? fitting : 2 * p->lanes, all ? all : 1);

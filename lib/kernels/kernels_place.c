@@ -59,7 +59,8 @@ INLINE size_t place_events(compare_fn compare, int filtered, const rtvi_place_si
         const uint32_t by_query = filtered ? asked & counts(query, row) : asked & 1;
         const uint32_t by_row = filtered ? asked >> 1 & counts(row, query) : asked >> 1;
         const uint32_t open = by_query & (uint32_t)!stands(compare, query, lower, upper, by_query);
-        const uint32_t row_open = by_row & (uint32_t)!stands(compare, row, lower, upper, by_row);
+        uint32_t row_open = 0;
+        if (!(upper < row->lowest)) row_open = by_row & (uint32_t)!stands(compare, row, lower, upper, by_row);
         events[left] = events[i];
         sides[left] = (uint8_t)(open | row_open << 1);
         left += (open | row_open) != 0;

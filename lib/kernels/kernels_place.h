@@ -10,9 +10,10 @@
 /* An item that is asked where others stand. */
 typedef struct rtvi_place_side {
     const float *marks;  /* [num_marks] descending, then -infinity up to a multiple of RTVI_PLACE_MARKS, one at least */
-    uint32_t *passed;    /* [num_marks + 1] of each mark, items before it and not before the one before; the last: items after all */
+    uint32_t *passed;    /* [num_marks + 1] of each mark, items before it and not before the one before; the last means nothing */
     int64_t id, exclude; /* the item of id exclude does not count, -1 for none */
     size_t num_marks;
+    float lowest;                      /* mark: what scores below it counts nothing; infinite when there is none */
     int32_t class_id;                  /* those of the same class do not count; one of its own for none */
     int32_t predicted, wanted;         /* only those count that are predicted as wanted, -1 for all */
     float slack[RTVI_PLACE_LEVELS][2]; /* of a score: the sum of the products with those of the other item */

@@ -35,6 +35,7 @@ static void make_items(items *all, uint64_t *seed) {
                                          .class_id = (int32_t)(test_random(seed) % 4),
                                          .predicted = (int32_t)(test_random(seed) % 3),
                                          .wanted = (int32_t)(test_random(seed) % 3) - 1};
+        all->side[i].lowest = count ? all->marks[i][count - 1] : INFINITY;
         for (size_t level = 0; level < RTVI_PLACE_LEVELS; level++) {
             all->side[i].slack[level][0] = (float)(test_random(seed) % 3) / 8;
             all->side[i].slack[level][1] = level == 2 && i == 5 ? INFINITY : 0.125F;
@@ -87,8 +88,10 @@ static void check(rtvi_place_fn form, uint64_t seed, int filtered, size_t level)
     assert_int_equal(form(&both, level, events, sides, EVENTS), left);
     assert_memory_equal(events, expected, left * sizeof *events);
     assert_memory_equal(sides, left_sides, left);
-    assert_memory_equal(queries.passed, of_queries, sizeof of_queries);
-    assert_memory_equal(rows.passed, of_rows, sizeof of_rows);
+    for (size_t i = 0; i < SIDES; i++) {
+        assert_memory_equal(queries.passed[i], of_queries[i], queries.side[i].num_marks * sizeof **of_queries);
+        assert_memory_equal(rows.passed[i], of_rows[i], rows.side[i].num_marks * sizeof **of_rows);
+    }
 }
 
 static void all_forms(void **state) {
