@@ -126,9 +126,9 @@ RTV_API int32_t rtv_index_replace(rtv_index *index, const rtv_items *items, int6
  */
 RTV_API int32_t rtv_index_remove(rtv_index *index, const int64_t *ids, int64_t count, int64_t *removed, rtv_error *error);
 
-/* Adds the items of another index. Classes with names keep their names and take this index's numbers for them. new_ids 0: items keep their
- * ids; 1: they get ids after the largest, in the order of other. Errors: MISMATCH (dimensions, models, reductions), EXISTS (an id),
- * OUT_OF_MEMORY, IO.
+/* Adds the items of another index. Classes with names keep their names and take this index's numbers for them; those without keep their
+ * numbers. new_ids 0: items keep their ids; 1: they get ids after the largest, in the order of other. Errors: MISMATCH (dimensions, models,
+ * reductions, a class without a name whose number others have), EXISTS (an id), OUT_OF_MEMORY, IO.
  */
 RTV_API int32_t rtv_index_merge(rtv_index *index, rtv_index *other, int32_t new_ids, rtv_error *error);
 

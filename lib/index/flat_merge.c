@@ -70,6 +70,28 @@ static int map_names(merging *m, const rtvi_strings *own, const rtvi_strings *ot
     return 1;
 }
 
+static size_t length_of_name(const rtvi_strings *names, int32_t class_id) {
+    size_t length = 0;
+    if (class_id >= 0 && (size_t)class_id < names->count) rtvi_strings_at(names, (size_t)class_id, &length);
+    return length;
+}
+
+/* A class without a name keeps its number, which must not become that of a name: the items would be of another class. */
+static int32_t check_numbers(const merging *m, const rtvi_rows *rows, const rtvi_strings *names, size_t kind, const char *whose,
+                             rtv_error *error) {
+    for (size_t c = 0; c < rows->num_chunks; c++) {
+        const rtvi_chunk *chunk = &rows->chunks[c];
+        const int32_t *classes = kind ? chunk->predicted : chunk->classes;
+        for (size_t i = 0; i < chunk->num_rows; i++)
+            if (length_of_name(names, classes[i]) == 0 && length_of_name(&m->names[kind], classes[i]) > 0 &&
+                !rtvi_chunk_is_removed(chunk, i))
+                return rtvi_error_set(error, RTV_E_MISMATCH,
+                                      "index: merge: %s %d of %s index has no name, expected one, for others have the number",
+                                      kind ? "predicted class" : "class", (int)classes[i], whose);
+    }
+    return RTV_OK;
+}
+
 static int32_t check_meta(const rtvi_meta *own, const rtvi_meta *other, rtv_error *error) {
     if (!*own->fingerprint || !*other->fingerprint || strcmp(own->fingerprint, other->fingerprint) == 0) return RTV_OK;
     return rtvi_error_set(error, RTV_E_MISMATCH, "index: merge: got items of model %.16s, expected model %.16s", other->fingerprint,
@@ -91,6 +113,10 @@ static int32_t prepare(merging *m, rtvi_flat *other, rtv_error *error) {
     status = check_meta(&m->flat->meta, &meta, error);
     for (size_t kind = 0; kind < 2 && status == RTV_OK; kind++)
         ok = ok && map_names(m, &m->flat->meta.names[kind], &meta.names[kind], kind);
+    for (size_t kind = 0; kind < 2 && status == RTV_OK && ok; kind++) {
+        status = check_numbers(m, &m->flat->current->rows, &m->flat->meta.names[kind], kind, "this", error);
+        if (status == RTV_OK) status = check_numbers(m, &m->from->rows, &meta.names[kind], kind, "the other", error);
+    }
     rtvi_meta_destroy(m->flat->env, &meta);
     return status == RTV_OK && (!ok || !allocate(m)) ? rtvi_error_out_of_memory(error, "index", 0) : status;
 }

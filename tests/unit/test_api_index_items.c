@@ -298,6 +298,36 @@ static void indexes_are_merged(void **state) {
     rtv_index_free(narrow);
 }
 
+/* Class 0 of the one may be anything in the other. */
+static void numbers_and_names_of_classes_do_not_mix(void **state) {
+    static const char *const names[] = {"ant"};
+    static const int32_t classes[] = {0, -1};
+    rtv_items items = test_items(corners);
+    (void)state;
+    for (int kind = 0; kind < 2; kind++) {
+        rtv_index *named = NULL, *numbered = NULL, *empty = NULL;
+        assert_status(rtv_index_create(DIM, NULL, &named, &error), RTV_OK);
+        assert_status(rtv_index_create(DIM, NULL, &numbered, &error), RTV_OK);
+        assert_status(rtv_index_create(DIM, NULL, &empty, &error), RTV_OK);
+        items.classes = kind ? NULL : classes;
+        items.predicted = kind ? classes : NULL;
+        assert_status(rtv_index_add(numbered, &items, 2, &error), RTV_OK);
+        assert_status(rtv_index_add(named, &items, 2, &error), RTV_OK);
+        assert_status(rtv_index_set_class_names(named, kind ? RTV_CLASSES_PREDICTED : RTV_CLASSES_LABEL, names, 1, &error), RTV_OK);
+        assert_status(rtv_index_merge(named, numbered, 1, &error), RTV_E_MISMATCH);
+        assert_non_null(strstr(error.message, kind ? "predicted class 0 of the other index has no name" : "class 0 of the other index"));
+        assert_status(rtv_index_merge(numbered, named, 1, &error), RTV_E_MISMATCH);
+        assert_non_null(strstr(error.message, "of this index has no name"));
+        assert_status(rtv_index_merge(named, empty, 1, &error), RTV_OK);
+        assert_status(rtv_index_merge(empty, named, 1, &error), RTV_OK);
+        assert_status(rtv_index_merge(numbered, numbered, 1, &error), RTV_OK);
+        assert_int_equal(count_of(numbered), 4);
+        rtv_index_free(named);
+        rtv_index_free(numbered);
+        rtv_index_free(empty);
+    }
+}
+
 static void growing_one_by_one(void **state) {
     rtv_index *index = make_index(RTV_STORAGE_FLOAT32, 0);
     rtv_index_info info = {.struct_size = sizeof info};
@@ -343,9 +373,12 @@ static int end(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(options_are_checked), TEST(items_are_read),        TEST(visiting_stops), TEST(items_are_replaced_and_removed),
-        TEST(other_storage),       TEST(what_cannot_be_stored), TEST(files_are_made), TEST(verifying_can_be_stopped),
-        TEST(indexes_are_merged),  TEST(growing_one_by_one),
+        TEST(options_are_checked), TEST(items_are_read),
+        TEST(visiting_stops),      TEST(items_are_replaced_and_removed),
+        TEST(other_storage),       TEST(what_cannot_be_stored),
+        TEST(files_are_made),      TEST(verifying_can_be_stopped),
+        TEST(indexes_are_merged),  TEST(numbers_and_names_of_classes_do_not_mix),
+        TEST(growing_one_by_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
