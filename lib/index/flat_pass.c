@@ -8,6 +8,7 @@
 #include "index/flat_state.h"
 
 #define ROWS_PER_ITEM (8 * RTVI_COARSE_ROWS)
+#define ITEMS_PER_WAVE 256 /* unless the caller says; then progress is told, too */
 
 int32_t rtvi_pass_open(rtvi_pass *p, rtvi_flat *flat, rtvi_team *team, const rtv_search_options *options, rtv_error *error) {
     int32_t status;
@@ -74,13 +75,21 @@ static void begin_block(rtvi_pass *p) {
     p->num_items = rtvi_divide_up(p->num_rows - p->first_row, p->rows_per_item);
 }
 
+/* Of this block's queries, some are told to be done when that share of the rows is. */
+static int32_t tell_progress(const rtvi_pass *p, size_t done_items, rtv_error *error) {
+    const size_t done = p->num_items ? (size_t)((double)p->num_queries * (double)done_items / (double)p->num_items) : p->num_queries;
+    if (!p->progress || p->progress(p->progress_user, (int64_t)(p->first + done), (int64_t)p->count) == 0) return RTV_OK;
+    return rtvi_error_set(error, RTV_E_CANCELLED, "index: stopped by the progress callback");
+}
+
 static int32_t run_block(rtvi_pass *p, rtv_error *error) {
-    const size_t wave = p->wave ? p->wave : p->num_items;
+    const size_t wave = p->wave ? p->wave : ITEMS_PER_WAVE;
     int32_t status = p->begin ? p->begin(p->arg, error) : RTV_OK;
     for (p->base_item = 0; p->base_item < p->num_items && status == RTV_OK; p->base_item += wave) {
-        const size_t items = rtvi_least(wave, p->num_items - p->base_item);
+        const size_t items = rtvi_least(wave, p->num_items - p->base_item), done = p->base_item + items;
         status = rtvi_pass_share(p, scan_item, p, items, error);
         if (status == RTV_OK && p->wave_done) status = p->wave_done(p->arg, p->base_item, items, error);
+        if (status == RTV_OK && done < p->num_items) status = tell_progress(p, done, error);
     }
     if (status == RTV_OK && p->end) status = p->end(p->arg, error);
     return status;
@@ -92,8 +101,7 @@ static int32_t run_blocks(rtvi_pass *p, rtv_error *error) {
         p->num_queries = rtvi_least(p->max_queries, p->count - p->first);
         begin_block(p);
         status = run_block(p, error);
-        if (status == RTV_OK && p->progress && p->progress(p->progress_user, (int64_t)(p->first + p->num_queries), (int64_t)p->count) != 0)
-            status = rtvi_error_set(error, RTV_E_CANCELLED, "index: stopped by the progress callback");
+        if (status == RTV_OK) status = tell_progress(p, p->num_items, error);
     }
     return status;
 }

@@ -165,6 +165,38 @@ static void refused_and_stopped(void **state) {
     world_free(&w);
 }
 
+typedef struct progress {
+    int64_t last, calls, stop_at;
+} progress;
+
+static int32_t watch(void *user, int64_t done, int64_t total) {
+    progress *p = user;
+    assert_true(done >= p->last && done <= total && total == 5000);
+    p->last = done;
+    p->calls++;
+    return p->stop_at > 0 && done >= p->stop_at;
+}
+
+/* Told while a block of queries goes over the rows, not only after it. */
+static void progress_within_a_block(void **state) {
+    world w;
+    rtv_search_options o = test_search_options();
+    progress p = {0, 0, 0};
+    rtv_error error;
+    (void)state;
+    world_make(&w, 4, 5000, 0, 3);
+    o.min_score = INFINITY;
+    o.progress = watch;
+    o.progress_user = &p;
+    assert_int_equal(rtvi_flat_pairs(w.flat, NULL, &o, see, NULL, &error), RTV_OK);
+    assert_int_equal(p.last, 5000);
+    assert_true(p.calls > 5000 / 96 + 1);
+    p = (progress){0, 0, 20};
+    assert_int_equal(rtvi_flat_pairs(w.flat, NULL, &o, see, NULL, &error), RTV_E_CANCELLED);
+    assert_in_range(p.last, 20, 95); /* in the first block, of 96 */
+    world_free(&w);
+}
+
 static int32_t either(world *w, int is_lists, const rtv_search_options *o) {
     rtv_pair pairs[64];
     seen s = {pairs, 0, 64, 0};
@@ -202,9 +234,8 @@ static void failing_allocations(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(small_sets),
-        cmocka_unit_test(larger_sets),
-        cmocka_unit_test(refused_and_stopped),
+        cmocka_unit_test(small_sets),          cmocka_unit_test(larger_sets),
+        cmocka_unit_test(refused_and_stopped), cmocka_unit_test(progress_within_a_block),
         cmocka_unit_test(failing_allocations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
