@@ -29,9 +29,9 @@ typedef struct rtvi_count_rows {
     size_t count;
 } rtvi_count_rows;
 
-/* Adds to before[num_marks][RTVI_COARSE_WIDTH] the rows that score above each mark. Events are the pairs that do not tell which marks these
- * are, and those that may concern the row; sides[] says which of it (RTVI_PLACE_*). events and sides have room for all pairs. No row may be
- * of a query's class without being one of its marks; then its score is never certain, and it is not counted. */
+/* Adds to before[num_marks][RTVI_COARSE_WIDTH] (aligned to 64 bytes) the rows that score above each mark. Events are the pairs that do not
+ * tell which marks these are, and those that may concern the row; sides[] says which of it (RTVI_PLACE_*). events and sides have room for
+ * all pairs. No row may be of a query's class without being one of its marks; then its score is never certain, and it is not counted. */
 typedef size_t (*rtvi_count_fn)(const rtvi_count_panel *panel, uint32_t *before, const rtvi_count_rows *rows, rtvi_coarse_event *events,
                                 uint8_t *sides);
 /* NULL where closer looks at single pairs are as fast. */

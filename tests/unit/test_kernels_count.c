@@ -93,7 +93,7 @@ static int may_be_more(const world *w, size_t dim, size_t q, size_t row) {
 }
 
 static void check(rtvi_count_fn form, uint64_t seed, size_t dim, size_t num_rows) {
-    static uint32_t before[RTVI_COUNT_MARKS * WIDTH];
+    static _Alignas(RTVI_CACHE_LINE) uint32_t before[RTVI_COUNT_MARKS * WIDTH];
     static rtvi_coarse_event events[WIDTH * RTVI_COARSE_ROWS];
     static uint8_t sides[WIDTH * RTVI_COARSE_ROWS];
     uint32_t expected[WIDTH][RTVI_COUNT_MARKS] = {{0}};
