@@ -118,7 +118,7 @@ int32_t rtvi_pass_run(rtvi_pass *p, rtv_error *error) {
     if (p->rows->num_rows > UINT32_MAX)
         return rtvi_error_set(error, RTV_E_UNSUPPORTED, "index: rows: got %zu, expected at most %u", p->rows->num_rows, UINT32_MAX);
     p->scan.order = p->vectors ? NULL : p->numbers;
-    p->scan.scattered = p->scattered;
+    p->scan.copies_records = p->scattered && rtvi_coarse_wants_side_by_side(p->flat->env->isa);
     p->scan.row_limits = p->row_limits;
     p->scan.instead = p->instead;
     lay_out(p, &measure);

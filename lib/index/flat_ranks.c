@@ -13,7 +13,7 @@
 #include "index/flat_search.h"
 #include "index/flat_state.h"
 
-#define QUERIES_PER_BLOCK (40 * RTVI_COARSE_WIDTH) /* for each block 16-bit codes of rows are made anew */
+#define QUERIES_PER_BLOCK (80 * RTVI_COARSE_WIDTH) /* for each block 16-bit codes of rows are made anew */
 
 void rtvi_ranks_destroy(const rtvi_flat *flat, rtvi_ranks *ranks) {
     rtvi_free(flat->env, ranks->ids);

@@ -30,7 +30,7 @@ void rtvi_scan_lay_out(rtvi_scan *s, rtvi_arena *arena) {
     s->limits = rtvi_arena_carve(arena, s->lanes, s->max_width, sizeof *s->limits);
     s->lane = rtvi_arena_carve(arena, s->lanes, 1, sizeof *s->lane);
     s->copies =
-        rtvi_arena_carve(arena, s->scattered ? s->lanes * RTVI_SCAN_BLOCKS * RTVI_COARSE_ROWS : 0, rtvi_codes_size(s->rows->dim), 1);
+        rtvi_arena_carve(arena, s->copies_records ? s->lanes * RTVI_SCAN_BLOCKS * RTVI_COARSE_ROWS : 0, rtvi_codes_size(s->rows->dim), 1);
 }
 
 /* The panel of the queries from first on; all but the last are RTVI_COARSE_WIDTH wide. */
@@ -85,7 +85,7 @@ static void gather_some(const rtvi_scan *s, rtvi_scan_block *block, const rtvi_c
 /* The rows at the places from *place on. */
 static void gather_ordered(const rtvi_scan *s, size_t lane, rtvi_scan_block *block, size_t *place, size_t end) {
     const size_t size = rtvi_codes_size(s->rows->dim);
-    uint8_t *copy = s->scattered ? s->copies + (lane * RTVI_SCAN_BLOCKS + block->index) * RTVI_COARSE_ROWS * size : NULL;
+    uint8_t *copy = s->copies_records ? s->copies + (lane * RTVI_SCAN_BLOCKS + block->index) * RTVI_COARSE_ROWS * size : NULL;
     block->place = *place;
     block->count = rtvi_least(end - *place, RTVI_COARSE_ROWS);
     for (size_t i = 0; i < block->count; i++) {

@@ -29,7 +29,7 @@ typedef struct rtvi_scan {
     const rtvi_rows *rows;
     const rtvi_filter *filter;    /* of rows as they lie */
     const uint32_t *order;        /* numbers of the rows that take part, or NULL: as they lie */
-    int scattered;                /* the order goes to and fro: records are copied, to lie side by side */
+    int copies_records;           /* which do not lie side by side in the order */
     const float *row_limits;      /* by place in the order, or NULL: rows that look for queries, too */
     rtvi_scan_instead_fn instead; /* or NULL */
     rtvi_coarse_scan_fn kernel;
@@ -41,7 +41,7 @@ typedef struct rtvi_scan {
     void *record;
     float *limits; /* [lanes][max_width] what a row has to reach for a query; beyond the queries it is infinite */
     rtvi_scan_lane *lane;
-    uint8_t *copies; /* [lanes][RTVI_SCAN_BLOCKS * RTVI_COARSE_ROWS] records, of scattered rows */
+    uint8_t *copies; /* [lanes][RTVI_SCAN_BLOCKS * RTVI_COARSE_ROWS] records */
 } rtvi_scan;
 
 /* What the pass tells: events of queries numbered from first on. Those beyond the queries have to be passed over. */

@@ -72,6 +72,9 @@ size_t rtvi_coarse_scan_c(const rtvi_coarse_panel *panel, const float *limits, c
     return count;
 }
 
+/* A tile is loaded from rows that are the same distance apart. */
+int rtvi_coarse_wants_side_by_side(int32_t isa) { return isa >= RTV_ISA_AMX; }
+
 rtvi_coarse_scan_fn rtvi_coarse_select_scan(int32_t isa) {
 #if defined(__x86_64__)
     if (isa >= RTV_ISA_AMX) return rtvi_coarse_scan_amx;

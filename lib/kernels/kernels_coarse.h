@@ -86,6 +86,9 @@ typedef size_t (*rtvi_coarse_scan_fn)(const rtvi_coarse_panel *panel, const floa
                                       const float *row_limits, rtvi_coarse_event *events);
 rtvi_coarse_scan_fn rtvi_coarse_select_scan(int32_t isa);
 
+/* Whether it is worth while to copy records of a scan that do not lie side by side. */
+int rtvi_coarse_wants_side_by_side(int32_t isa);
+
 size_t rtvi_coarse_scan_c(const rtvi_coarse_panel *panel, const float *limits, const uint8_t *const *records, size_t num_rows,
                           const float *row_limits, rtvi_coarse_event *events);
 #if defined(__x86_64__)
