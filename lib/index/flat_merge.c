@@ -114,7 +114,8 @@ static int32_t prepare(merging *m, rtvi_flat *other, rtv_error *error) {
     for (size_t kind = 0; kind < 2 && status == RTV_OK; kind++)
         ok = ok && map_names(m, &m->flat->meta.names[kind], &meta.names[kind], kind);
     for (size_t kind = 0; kind < 2 && status == RTV_OK && ok; kind++) {
-        status = check_numbers(m, &m->flat->current->rows, &m->flat->meta.names[kind], kind, "this", error);
+        const rtvi_strings *own = &m->flat->meta.names[kind];
+        if (m->names[kind].count > own->count) status = check_numbers(m, &m->flat->current->rows, own, kind, "this", error);
         if (status == RTV_OK) status = check_numbers(m, &m->from->rows, &meta.names[kind], kind, "the other", error);
     }
     rtvi_meta_destroy(m->flat->env, &meta);

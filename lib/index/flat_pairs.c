@@ -14,17 +14,36 @@ static int32_t check_options(const rtv_search_options *o, rtv_error *error) {
                           o->exclude_ids ? "exclude_ids" : "filter");
 }
 
+/* The numbers of the rows that take part, in order; how many. */
 static size_t take_part(const rtvi_rows *rows, const rtvi_filter *filter, uint32_t *numbers) {
     size_t count = 0;
     for (size_t c = 0; c < rows->num_chunks; c++) {
         const rtvi_chunk *chunk = &rows->chunks[c];
-        for (size_t i = 0; i < chunk->num_rows; i++) {
-            if (!rtvi_filter_takes(filter, chunk, i)) continue;
-            if (numbers) numbers[count] = (uint32_t)(chunk->first_row + i);
-            count++;
-        }
+        for (size_t i = 0; i < chunk->num_rows; i++)
+            if (rtvi_filter_takes(filter, chunk, i)) numbers[count++] = (uint32_t)(chunk->first_row + i);
     }
     return count;
+}
+
+/* A pass of the rows against themselves. numbers: to be freed when it is closed. */
+static int32_t open_rows(rtvi_pass *pass, rtvi_flat *flat, rtvi_team *team, const rtv_search_options *o, uint32_t **numbers,
+                         rtv_error *error) {
+    int32_t status = check_options(o, error);
+    if (status == RTV_OK) status = rtvi_pass_open(pass, flat, team, o, error);
+    if (status != RTV_OK) return status;
+    *numbers = rtvi_alloc(flat->env, pass->rows->num_live, sizeof **numbers);
+    if (!*numbers) {
+        rtvi_pass_close(pass);
+        return rtvi_error_out_of_memory(error, "index", pass->rows->num_live * sizeof **numbers);
+    }
+    pass->numbers = *numbers;
+    pass->count = take_part(pass->rows, pass->filter, *numbers);
+    return RTV_OK;
+}
+
+static void close_rows(rtvi_pass *pass, uint32_t *numbers) {
+    rtvi_free(pass->flat->env, numbers);
+    rtvi_pass_close(pass);
 }
 
 /* --- neighbours ----------------------------------------------------------------------------------------------------------------------- */
@@ -37,8 +56,7 @@ typedef struct lists {
     rtvi_pass pass;
     float min_score;
     size_t hits_per_item, k, capacity, panel_size, scratch_size; /* k: no more than there are others */
-    uint32_t *numbers;                                           /* [count] of the rows that take part */
-    float *limits;                                               /* [count] of these rows */
+    float *limits;                                               /* [count] of the rows that take part */
     float *floors;            /* [max_queries] those of this block's queries, as they were when it began */
     rtvi_candidates *own;     /* [count] */
     rtvi_candidates *of_lane; /* [lanes][max_queries] */
@@ -53,7 +71,6 @@ typedef struct lists {
 
 static void lay_out(lists *l, rtvi_arena *a) {
     const size_t lanes = l->pass.lanes, all = l->pass.count + lanes * l->pass.max_queries, dim = l->pass.rows->dim;
-    l->numbers = rtvi_arena_carve(a, l->pass.count, 1, sizeof *l->numbers);
     l->limits = rtvi_arena_carve(a, l->pass.count, 1, sizeof *l->limits);
     l->floors = rtvi_arena_carve(a, l->pass.max_queries, 1, sizeof *l->floors);
     l->own = rtvi_arena_carve(a, all, 1, sizeof *l->own);
@@ -79,7 +96,7 @@ static rtvi_scorer scorer_of(const lists *l, size_t lane, size_t place) {
                           .min_score = l->min_score,
                           .panel = l->panels + lane * l->panel_size,
                           .scratch = l->scratch_size ? l->scratch + lane * l->scratch_size : NULL};
-    rtvi_score_vector(rows, l->numbers[place], vector);
+    rtvi_score_vector(rows, l->pass.numbers[place], vector);
     rtvi_dot_pack(vector, 1, rows->dim, scorer.panel);
     return scorer;
 }
@@ -102,9 +119,9 @@ static void list_events(void *arg, size_t lane, size_t first, const rtvi_coarse_
         if (!rtvi_pass_meets(&l->pass, query, other)) continue;
         slack = rtvi_coarse_slack((const rtvi_coarse_head *)(const void *)block->records[events[i].row], l->pass.scan.length_slope[query],
                                   l->pass.scan.rest_slope[query]);
-        limits[query] = offer(l, lane, &l->of_lane[lane * l->pass.max_queries + query], l->floors[query], place, l->numbers[other],
+        limits[query] = offer(l, lane, &l->of_lane[lane * l->pass.max_queries + query], l->floors[query], place, l->pass.numbers[other],
                               events[i].score, slack);
-        l->limits[other] = offer(l, lane, &l->own[other], l->min_score, other, l->numbers[place], events[i].score, slack);
+        l->limits[other] = offer(l, lane, &l->own[other], l->min_score, other, l->pass.numbers[place], events[i].score, slack);
     }
 }
 
@@ -126,7 +143,7 @@ static void finish_list(void *arg, int64_t item, int32_t lane) {
     const rtvi_topk *best = &l->own[place].best;
     const rtvi_scorer scorer = scorer_of(l, (size_t)lane, place);
     rtv_hit *hits = l->hits + place * l->hits_per_item;
-    size_t row = l->numbers[place];
+    size_t row = l->pass.numbers[place];
     parts[0] = &l->own[place];
     for (size_t i = 0; i < l->pass.lanes; i++) parts[i + 1] = &l->of_lane[i * l->pass.max_queries + (size_t)item];
     rtvi_candidates_finish(parts, l->pass.lanes + 1, &scorer);
@@ -148,10 +165,8 @@ static int32_t run_lists(lists *l, rtv_error *error) {
     if (!measure.overflow) real.base = rtvi_alloc(l->pass.flat->env, measure.used, 1);
     if (!real.base) return rtvi_error_out_of_memory(error, "index", measure.used);
     lay_out(l, &real);
-    take_part(l->pass.rows, l->pass.filter, l->numbers);
     for (size_t i = 0; i < l->pass.count; i++) l->limits[i] = l->min_score;
     reset(l, 0, l->pass.count);
-    l->pass.numbers = l->numbers;
     l->pass.row_limits = l->limits;
     status = rtvi_pass_run(&l->pass, error);
     rtvi_free(l->pass.flat->env, real.base);
@@ -175,18 +190,17 @@ static int32_t make_lists(lists *l, int64_t capacity, int64_t *count, rtv_error 
 int32_t rtvi_flat_neighbors(rtvi_flat *flat, rtvi_team *team, int64_t k, const rtv_search_options *options, int64_t *ids, rtv_hit *hits,
                             int64_t *num_hits, int64_t capacity, int64_t *count, rtv_error *error) {
     lists l = {.min_score = options->min_score, .hits_per_item = (size_t)k, .ids = ids, .hits = hits, .num_hits = num_hits};
+    uint32_t *numbers;
     int32_t status = rtvi_search_check(flat, NULL, capacity, k, error);
-    if (status == RTV_OK) status = check_options(options, error);
-    if (status == RTV_OK) status = rtvi_pass_open(&l.pass, flat, team, options, error);
+    if (status == RTV_OK) status = open_rows(&l.pass, flat, team, options, &numbers, error);
     if (status != RTV_OK) return status;
-    l.pass.count = take_part(l.pass.rows, l.pass.filter, NULL);
     l.pass.arg = &l;
     l.pass.begin = begin_lists;
     l.pass.take = list_events;
     l.pass.end = end_lists;
     l.pass.max_queries = QUERIES_PER_BLOCK;
     status = make_lists(&l, capacity, count, error);
-    rtvi_pass_close(&l.pass);
+    close_rows(&l.pass, numbers);
     return status == RTV_OK ? rtvi_error_clear(error) : status;
 }
 
@@ -217,28 +231,13 @@ static int32_t tell_pairs(void *arg, const rtvi_near *near, size_t count, rtv_er
     return RTV_OK;
 }
 
-/* With the pass open. */
-static int32_t run_pairs(pairs *p, rtv_error *error) {
-    rtvi_pass *pass = &p->stream.pass;
-    uint32_t *numbers;
-    int32_t status;
-    pass->count = take_part(pass->rows, pass->filter, NULL);
-    numbers = rtvi_alloc(pass->flat->env, pass->count, sizeof *numbers);
-    if (!numbers) return rtvi_error_out_of_memory(error, "index", pass->count * sizeof *numbers);
-    take_part(pass->rows, pass->filter, numbers);
-    pass->numbers = numbers;
-    status = rtvi_stream_run(&p->stream, error);
-    rtvi_free(pass->flat->env, numbers);
-    return status;
-}
-
 int32_t rtvi_flat_pairs(rtvi_flat *flat, rtvi_team *team, const rtv_search_options *options, rtv_pairs_fn found, void *user,
                         rtv_error *error) {
     pairs p = {.stream = {.tell = tell_pairs, .arg = &p}, .found = found, .user = user};
-    int32_t status = check_options(options, error);
-    if (status == RTV_OK) status = rtvi_pass_open(&p.stream.pass, flat, team, options, error);
+    uint32_t *numbers;
+    int32_t status = open_rows(&p.stream.pass, flat, team, options, &numbers, error);
     if (status != RTV_OK) return status;
-    status = run_pairs(&p, error);
-    rtvi_pass_close(&p.stream.pass);
+    status = rtvi_stream_run(&p.stream, error);
+    close_rows(&p.stream.pass, numbers);
     return status == RTV_OK ? rtvi_error_clear(error) : status;
 }

@@ -27,7 +27,7 @@ typedef struct rtvi_pass {
     void (*item_done)(void *arg, size_t lane, size_t item); /* on a lane, which has seen all rows of an item */
     int32_t (*wave_done)(void *arg, size_t first_item, size_t items, rtv_error *error);
     int32_t (*end)(void *arg, rtv_error *error);
-    size_t wave;        /* items between two calls of wave_done; 0: all */
+    size_t wave;        /* items between two calls of wave_done, and of progress; 0: many */
     size_t max_queries; /* in a block */
     /* What is going on */
     size_t lanes, first, num_queries;                                /* this block: queries first to first + num_queries - 1 */
