@@ -101,15 +101,21 @@ RTVI_X512_INLINE size_t rtvi_coarse_emit_lanes(__mmask16 mask, size_t first, siz
     return (size_t)__builtin_popcount(mask);
 }
 
+/* Scores of sixteen sums of one row, and how far they may be off. The arrays are of these sixteen queries. */
+RTVI_X512_INLINE __m512 rtvi_coarse_score_lanes(const rtvi_coarse_head *row, __m512i sums, const float *scale, const float *length_slope,
+                                                const float *rest_slope, __m512 *slack) {
+    *slack = _mm512_add_ps(_mm512_mul_ps(_mm512_set1_ps(row->length), _mm512_loadu_ps(length_slope)),
+                           _mm512_mul_ps(_mm512_set1_ps(row->rest), _mm512_loadu_ps(rest_slope)));
+    return _mm512_mul_ps(_mm512_mul_ps(_mm512_cvtepi32_ps(sums), _mm512_set1_ps(row->scale)), _mm512_loadu_ps(scale));
+}
+
 /* Sixteen sums of one row become events. */
 RTVI_X512_INLINE size_t rtvi_coarse_judge_lanes(const rtvi_coarse_panel *panel, size_t first, const float *limits, const uint8_t *record,
                                                 size_t row, const float *row_limits, __m512i sums, rtvi_coarse_event *events) {
     const rtvi_coarse_head *head = (const rtvi_coarse_head *)(const void *)record;
+    __m512 slack, limit = _mm512_loadu_ps(limits + first);
     const __m512 score =
-        _mm512_mul_ps(_mm512_mul_ps(_mm512_cvtepi32_ps(sums), _mm512_set1_ps(head->scale)), _mm512_loadu_ps(panel->scale + first));
-    const __m512 slack = _mm512_add_ps(_mm512_mul_ps(_mm512_set1_ps(head->length), _mm512_loadu_ps(panel->length_slope + first)),
-                                       _mm512_mul_ps(_mm512_set1_ps(head->rest), _mm512_loadu_ps(panel->rest_slope + first)));
-    __m512 limit = _mm512_loadu_ps(limits + first);
+        rtvi_coarse_score_lanes(head, sums, panel->scale + first, panel->length_slope + first, panel->rest_slope + first, &slack);
     __mmask16 mask;
     if (row_limits) limit = _mm512_min_ps(limit, _mm512_set1_ps(row_limits[row]));
     mask = _mm512_cmp_ps_mask(_mm512_add_ps(score, slack), limit, _CMP_NLT_UQ);

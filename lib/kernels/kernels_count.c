@@ -53,8 +53,7 @@ static size_t count_c(const rtvi_count_panel *panel, uint32_t *before, const rtv
 
 #if defined(__x86_64__)
 
-#include <immintrin.h>
-#include <string.h>
+#include "kernels/kernels_coarse_x86.h"
 
 #define TARGET __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,popcnt")))
 #define INLINE static inline __attribute__((always_inline)) TARGET
@@ -111,11 +110,9 @@ INLINE size_t emit(__mmask16 open, __mmask16 of_row, size_t first, size_t row, _
 /* Sixteen queries from first on and a row. Marks ascend, so none matters after one that is above in all lanes. */
 INLINE size_t count_lanes(const rtvi_count_panel *panel, size_t first, uint32_t *before, const rtvi_count_rows *rows, size_t row,
                           __m512i sums, rtvi_coarse_event *events, uint8_t *sides) {
-    const rtvi_coarse_head *head = rows->records[row];
-    const __m512 score =
-        _mm512_mul_ps(_mm512_mul_ps(_mm512_cvtepi32_ps(sums), _mm512_set1_ps(head->scale)), _mm512_load_ps(panel->scale + first));
-    const __m512 slack = _mm512_add_ps(_mm512_mul_ps(_mm512_set1_ps(head->length), _mm512_load_ps(panel->length_slope + first)),
-                                       _mm512_mul_ps(_mm512_set1_ps(head->rest), _mm512_load_ps(panel->rest_slope + first)));
+    __m512 slack;
+    const __m512 score = rtvi_coarse_score_lanes(rows->records[row], sums, panel->scale + first, panel->length_slope + first,
+                                                 panel->rest_slope + first, &slack);
     const __m512 lower = _mm512_sub_ps(score, slack), upper = _mm512_add_ps(score, slack);
     const __mmask16 of_row = _mm512_cmp_ps_mask(upper, _mm512_set1_ps(rows->lowest[row]), _CMP_NLT_UQ);
     __mmask16 below[RTVI_COUNT_MARKS], open = 0, above = 0;
