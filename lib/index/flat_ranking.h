@@ -44,7 +44,8 @@ typedef struct rtvi_ranking {
     size_t *passed_at;        /* [max_queries + 1] in a lane's, of this block's queries */
     uint8_t *fine;            /* [max_queries] 16-bit records of this block's queries */
     rtvi_count_panel *panels; /* [panels] of this block's queries */
-    size_t num_panels, most_passed;
+    size_t num_panels;
+    size_t most_passed;  /* counters that a block of queries needs in a lane, at most */
     int is_hard;         /* whether the panels are ready: no block of queries was easy yet */
     rtvi_count_fn count; /* NULL: single pairs are looked at */
     rtvi_place_fn place;

@@ -50,18 +50,18 @@ static void begin_query(void *arg, int64_t item, int32_t lane) {
     rtvi_count_panel *panel = &r->panels[q / RTVI_COARSE_WIDTH];
     rtvi_coarse_head *fine = (rtvi_coarse_head *)(void *)(r->fine + q * rtvi_fine_size(dim));
     const float length = scan->rest_slope[q]; /* somewhat more */
+    rtvi_place_side side = rtvi_ranking_side(r, query, NULL);
     (void)lane;
     r->encode(rtvi_pass_query(&r->pass, q), dim, length, fine);
+    side.slack[RTVI_RANK_COARSE][0] = scan->length_slope[q];
+    side.slack[RTVI_RANK_COARSE][1] = scan->rest_slope[q];
+    rtvi_coarse_slopes(fine, &side.slack[RTVI_RANK_FINE][0], &side.slack[RTVI_RANK_FINE][1]);
+    side.slack[RTVI_RANK_NEAR][0] = rtvi_near_slack(dim, length, 1);
+    side.slack[RTVI_RANK_NEAR][1] = 0x1p-60F;
     for (size_t l = 0; l < r->pass.lanes; l++) {
-        rtvi_rank_lane *own = &r->lanes[l];
-        rtvi_place_side *side = &own->queries[q];
-        *side = rtvi_ranking_side(r, query, own->passed + r->passed_at[q]);
-        side->slack[RTVI_RANK_COARSE][0] = scan->length_slope[q];
-        side->slack[RTVI_RANK_COARSE][1] = scan->rest_slope[q];
-        rtvi_coarse_slopes(fine, &side->slack[RTVI_RANK_FINE][0], &side->slack[RTVI_RANK_FINE][1]);
-        side->slack[RTVI_RANK_NEAR][0] = rtvi_near_slack(dim, length, 1);
-        side->slack[RTVI_RANK_NEAR][1] = 0x1p-60F;
-        rtvi_scan_limits(scan, l)[q] = side->lowest;
+        side.passed = r->lanes[l].passed + r->passed_at[q];
+        r->lanes[l].queries[q] = side;
+        rtvi_scan_limits(scan, l)[q] = side.lowest;
     }
     if (r->is_hard && panel->num_marks <= RTVI_COUNT_MARKS)
         rtvi_count_put(panel, q % RTVI_COARSE_WIDTH, fine, rtvi_ranking_marks(r, query), rtvi_marks_count(&r->marks, query));
@@ -159,7 +159,7 @@ static void lay_out(rtvi_ranking *r, rtvi_arena *a) {
     for (size_t lane = 0; lane < r->pass.lanes; lane++) {
         rtvi_rank_lane *own = &r->lanes[lane];
         own->queries = rtvi_arena_carve(a, queries, 1, sizeof *own->queries);
-        own->passed = rtvi_arena_carve(a, most_passed(r), 1, sizeof *own->passed);
+        own->passed = rtvi_arena_carve(a, r->most_passed, 1, sizeof *own->passed);
         own->before = rtvi_arena_carve(a, r->count ? r->num_panels : 0, RTVI_RANK_BEFORE, sizeof *own->before);
         own->fine = rtvi_arena_carve(a, RTVI_RANK_ROWS, rtvi_fine_size(dim), 1);
         own->panel = rtvi_arena_carve(a, rtvi_dot_panel_size(1, dim), 1, sizeof *own->panel);
@@ -172,6 +172,7 @@ static int32_t make_room(rtvi_ranking *r, rtv_error *error) {
     rtvi_arena measure = {NULL, 0, 0}, real = {NULL, 0, 0};
     int32_t status = RTV_OK;
     r->num_panels = rtvi_divide_up(r->pass.max_queries, RTVI_COARSE_WIDTH);
+    r->most_passed = most_passed(r);
     r->lanes = rtvi_marks_room(r->pass.flat->env, r->pass.lanes, sizeof *r->lanes, &status, error);
     if (status != RTV_OK) return status;
     lay_out(r, &measure);
@@ -232,12 +233,13 @@ static int32_t rank(rtvi_ranking *r, rtv_error *error) {
     return status;
 }
 
-static rtvi_ranking begin(rtvi_flat *flat, rtvi_team *team, const rtvi_rows *rows, const rtvi_filter *filter, rtv_progress_fn progress,
-                          void *progress_user, rtvi_ranks *out) {
+static rtvi_ranking begin(rtvi_flat *flat, rtvi_team *team, const rtvi_rows *rows, rtv_progress_fn progress, void *progress_user,
+                          rtvi_ranks *out) {
+    static const rtvi_filter every_row = {.class_id = -1, .predicted = -1};
     rtvi_ranking r = {.pass = {.flat = flat,
                                .team = team,
                                .rows = rows,
-                               .filter = filter,
+                               .filter = &every_row,
                                .limit = INFINITY,
                                .progress = progress,
                                .progress_user = progress_user,
@@ -255,8 +257,6 @@ static rtvi_ranking begin(rtvi_flat *flat, rtvi_team *team, const rtvi_rows *row
     return r;
 }
 
-static const rtvi_filter every_row = {.class_id = -1, .predicted = -1};
-
 int32_t rtvi_flat_ranks(rtvi_flat *flat, rtvi_team *team, const rtvi_rank_queries *queries, rtv_progress_fn progress, void *progress_user,
                         rtvi_ranks *ranks, rtv_error *error) {
     const rtvi_rows *rows;
@@ -264,7 +264,7 @@ int32_t rtvi_flat_ranks(rtvi_flat *flat, rtvi_team *team, const rtvi_rank_querie
     int32_t status = rtvi_search_check(flat, queries->vectors, queries->count, 1, error);
     if (status != RTV_OK) return status;
     rows = rtvi_flat_rows_take(flat);
-    r = begin(flat, team, rows, &every_row, progress, progress_user, ranks);
+    r = begin(flat, team, rows, progress, progress_user, ranks);
     r.q = *queries;
     r.pass.arg = &r;
     r.pass.vectors = queries->vectors;
@@ -320,7 +320,7 @@ static int32_t rank_among(rtvi_ranking *r, int32_t by_predicted, own_queries *ow
 int32_t rtvi_flat_ranks_among(rtvi_flat *flat, rtvi_team *team, int32_t by_predicted, rtv_progress_fn progress, void *progress_user,
                               rtvi_ranks *ranks, rtv_error *error) {
     const rtvi_rows *rows = rtvi_flat_rows_take(flat);
-    rtvi_ranking r = begin(flat, team, rows, &every_row, progress, progress_user, ranks);
+    rtvi_ranking r = begin(flat, team, rows, progress, progress_user, ranks);
     own_queries own = {0};
     int32_t status = rank_among(&r, by_predicted, &own, error);
     rtvi_flat_rows_give(flat, rows);
